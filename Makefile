@@ -1,0 +1,40 @@
+# make table2 [PRESET=demo|quick|paper] [SEEDS="0 1 2"] [ARGS="--only paper=cts"]
+PRESET ?= demo
+SEEDS ?=
+ARGS ?=
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+SUITES := table2
+
+.PHONY: help $(SUITES) test lint data clean
+
+help:
+	@echo "make table2 [PRESET=demo|quick|paper] [SEEDS='0 1 2'] [ARGS='...']   run and print a table"
+	@echo "make test | lint | data                                              check, fetch datasets"
+
+$(INSTALLED): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "error: $(PYTHON) is older than Python 3.11; use make PYTHON=python3.11 ..." >&2; exit 2; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	@touch $@
+
+$(SUITES): $(INSTALLED)
+	@$(BIN)/python -m benchmarks $@ --preset $(PRESET) $(if $(SEEDS),--seeds $(SEEDS)) $(ARGS)
+	@$(BIN)/python -m plots.sparsity_accuracy $@ --preset $(PRESET)
+
+test: $(INSTALLED)
+	@$(BIN)/python -m pytest
+
+lint: $(INSTALLED)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+data: $(INSTALLED)
+	@$(BIN)/python -m lottery.data
+
+clean:
+	rm -rf .cache results/demo .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,67 @@
+"""Edge-popup (Ramanujan et al. 2020): strong tickets by straight-through scores."""
+
+import math
+from functools import partial
+
+import torch
+
+from lottery.batches import Data
+from lottery.mask import Mask
+from lottery.network import Network
+from lottery.objectives import loss
+from lottery.pressures import NoPressure
+from lottery.randomness import child
+from lottery.registry import method
+from lottery.relaxations import StraightThroughTopK
+from lottery.runner import Runner
+from lottery.search import Found, plan_epochs, search_gates
+
+
+def cosine(progress: float) -> float:
+    """A schedule: half a cosine from 1 to 0."""
+    return 0.5 * (1 + math.cos(math.pi * progress))
+
+
+@method("edge_popup", strong=True, pruned_at="init", plan=plan_epochs)
+def edge_popup(
+    network: Network,
+    data: Data,
+    density: float,
+    generator: torch.Generator,
+    *,
+    runner: Runner,
+    lr: float = 0.1,
+    momentum: float = 0.9,
+    weight_decay: float = 1e-4,
+    epochs: int = 100,
+    batch_size: int = 128,
+) -> Found:
+    """Learn a score per weight; every layer keeps its highest |score| (Section 3.2, Eq. 7).
+
+    Args:
+        network: the frozen base network; the paper's best has signed-constant weights.
+        density: fraction kept in every layer (its public code calls this "prune_rate").
+        lr, momentum, weight_decay, epochs, batch_size: of SGD with a cosine schedule.
+    """
+    layout = network.layout
+    # Scores start as the weights of a linear layer do in torch: uniform in +-1 / sqrt(fan_in).
+    draw = child(generator, "scores", device="cpu")
+    bounds = torch.cat(
+        [torch.full((e.size,), 1 / math.sqrt(layout.fan_in(e.name))) for e in layout.entries]
+    )
+    start = (2 * torch.rand(layout.total, generator=draw) - 1) * bounds
+    scores, log = search_gates(
+        network,
+        data,
+        StraightThroughTopK(layout, density),
+        NoPressure(network.device),
+        loss,
+        start=start.to(network.device),
+        optimiser=partial(torch.optim.SGD, lr=lr, momentum=momentum, weight_decay=weight_decay),
+        schedule=cosine,
+        epochs=epochs,
+        batch_size=batch_size,
+        generator=generator,
+        runner=runner,
+    )
+    return Found(Mask.top_per_layer(layout, scores.abs(), density), scores=scores.abs(), log=log)

@@ -1,0 +1,1 @@
+"""Which cells make which table, running them, and keeping the results."""

@@ -1,0 +1,64 @@
+"""python -m benchmarks <suite>: run what is missing of a table, then print it."""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from benchmarks.options import (
+    Options,
+    parse,
+    parse_duration,
+    parse_jobs,
+    parse_seeds,
+    select,
+)
+from benchmarks.presets import get_preset
+from benchmarks.store import Store, write_text
+from benchmarks.suites import cells_of, get_suite
+from benchmarks.tables import render
+from lottery.errors import BadInput
+
+USAGE = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit status is 0 (all cells done), 1 (some failed), 2 (bad
+    arguments or data) or 3 (stopped, everything so far saved)."""
+    try:
+        return _main(parse(arguments))
+    except BadInput as error:
+        print(f"error: {error}", file=sys.stderr)
+        return USAGE
+
+
+def _main(options: Options) -> int:
+    preset = get_preset(options.preset)
+    blocks = get_suite(options.suite, preset)
+    seeds = parse_seeds(options.seeds) or preset.seeds
+    cells = select(cells_of(blocks, seeds), options.only)
+    budget, jobs = parse_duration(options.time_budget), parse_jobs(options.jobs)
+    store = Store(options.results / preset.name / f"{options.suite}.csv")
+    status = 0
+    if options.list or {cell.key for cell in cells} - store.done():
+        # torch takes seconds to import; a table that is done is printed without it.
+        running = import_module("benchmarks.running")
+        job = running.Job(
+            options.data_root,
+            options.cache_root,
+            options.device,
+            preset.precision if options.precision == "preset" else options.precision,
+            budget,
+            jobs,
+        )
+        if options.list:
+            print(running.list_cells(cells, store, job))
+            return status
+        status = running.run(cells, store, job)
+    table = render(blocks, store.rows(), preset, seeds)
+    write_text(store.path.with_suffix(".md"), table)
+    print(table)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,84 @@
+"""A cell: everything that determines one row of a table."""
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import MISSING, asdict, dataclass, field, fields
+from typing import Any
+
+from lottery.recipe import Recipe
+
+# The version of the rules that make rows comparable: splits, recipes, counting. CHANGELOG.md says
+# when and why it moves.
+PROTOCOL = 1
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One (task, method, options, density, ablation, seed).
+
+    `suite`, `paper`, `table` and `preset` say where it is printed and take no part in its key.
+
+    Attributes:
+        options: of the method, those that are not at their default.
+        density: fraction of prunable weights to keep; None where the method decides.
+        pruned_at: "init" or "rewind".
+        weights, norm_scale, kept: see lottery.initialisation.initialise.
+        recipe: how the ticket is trained; it also sets the length of CTS's search.
+    """
+
+    suite: str
+    paper: str
+    table: str
+    preset: str
+    method: str
+    model: str
+    dataset: str
+    density: float | None
+    pruned_at: str
+    seed: int = 0
+    options: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    ablation: str = "none"
+    weights: str = "kaiming_normal"
+    norm_scale: str = "uniform"
+    kept: float = 1.0
+    recipe: Recipe = field(default_factory=Recipe)
+
+    @property
+    def key(self) -> str:
+        """Content hash of what determines the result."""
+        return content_hash(self.identity())
+
+    def identity(self) -> dict[str, Any]:
+        """What determines the result, fields at their default left out."""
+        kept = without_defaults(self, leave_out=("suite", "paper", "table", "preset", "recipe"))
+        return {**kept, "recipe": without_defaults(self.recipe), "protocol": PROTOCOL}
+
+    def describe(self) -> str:
+        """A few words for progress bars and messages."""
+        parts = [self.method]
+        if "objective" in self.options:
+            parts.append(self.options["objective"])
+        parts += [self.model, self.dataset]
+        if self.density is not None:
+            parts.append(f"density {self.density:.4g}")
+        if self.ablation != "none":
+            parts.append(self.ablation)
+        return " ".join([*parts, f"seed {self.seed}"])
+
+
+def without_defaults(thing: Any, leave_out: Collection[str] = ()) -> dict[str, Any]:
+    """A dataclass's fields without those at their default: a field added later changes no hash."""
+    values = asdict(thing)
+    kept = {}
+    for f in fields(thing):
+        default = f.default if f.default_factory is MISSING else f.default_factory()
+        if f.name not in leave_out and values[f.name] != default:
+            kept[f.name] = values[f.name]
+    return kept
+
+
+def content_hash(content: Mapping[str, Any]) -> str:
+    """Hash of a JSON-like configuration: 16 hexadecimal digits."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

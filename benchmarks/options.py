@@ -1,0 +1,170 @@
+"""The command line."""
+
+import contextlib
+import io
+import math
+import os
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from benchmarks.cells import Cell
+from lottery.errors import BadInput, check_name
+
+
+@dataclass(frozen=True)
+class Options:
+    """Run the cells of a table or figure that are not done yet, then print it."""
+
+    suite: tyro.conf.Positional[str]
+    """Table or figure: table2."""
+    preset: str = "demo"
+    """Scale: demo (bundled digits, minutes on a CPU), quick (real data, shortened) or paper."""
+    seeds: tuple[str, ...] = ()
+    """Seeds, e.g. 0 1 2; the preset's own where none are given."""
+    only: tuple[str, ...] = ()
+    """Only cells that match, e.g. method=cts density=0.018 paper=cts."""
+    device: str = "auto"
+    """auto, cpu or cuda."""
+    precision: str = "preset"
+    """preset (what the preset says), float32, bfloat16 or auto."""
+    data_root: Path = Path(os.environ.get("LOTTERY_DATA") or "data")
+    """Folder of the datasets (or LOTTERY_DATA)."""
+    results: Path = Path("results")
+    """Folder of the results; a preset has its own folder in it."""
+    cache_root: Path = Path(os.environ.get("LOTTERY_CACHE") or ".cache")
+    """Folder of finished and interrupted stages (or LOTTERY_CACHE)."""
+    jobs: str = "1"
+    """Processes that share the cells, or auto."""
+    time_budget: str = ""
+    """Stop cleanly after this long, e.g. 9m, 90s or 2h; all that is finished is kept."""
+    list: bool = False
+    """Print the cells, their estimated cost and which are done; run nothing."""
+
+
+def parse(arguments: Sequence[str] | None = None) -> Options:
+    """Options from the command line.
+
+    Raises:
+        BadInput: arguments that do not fit.
+    """
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            return tyro.cli(
+                Options,
+                prog="python -m benchmarks",
+                args=arguments,
+                config=(tyro.conf.FlagCreatePairsOff,),
+            )
+    except SystemExit as end:
+        if not end.code:
+            raise
+        raise BadInput(_one_line(said.getvalue())) from None
+
+
+def _one_line(box: str) -> str:
+    """The message of tyro's error box, without the box."""
+    lines = [line.strip("│╭╮╰╯─ ") for line in box.splitlines()]
+    end = next((i for i, line in enumerate(lines) if line.startswith("For full help")), len(lines))
+    return " ".join(line for line in lines[:end] if line) + " (--help lists the options)"
+
+
+def parse_seeds(texts: Sequence[str]) -> tuple[int, ...]:
+    """Seeds as integers.
+
+    Raises:
+        BadInput: one is not a whole number, or negative.
+    """
+    for text in texts:
+        if not re.fullmatch(r"\d+", text):
+            raise BadInput(f"seed {text!r} is not a whole number of at least 0")
+    return tuple(dict.fromkeys(int(text) for text in texts))
+
+
+def parse_duration(text: str) -> float | None:
+    """Seconds of a duration such as 9m; None for an empty one.
+
+    Raises:
+        BadInput: not a positive duration.
+    """
+    if not text:
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text)
+    if not match or float(match[1]) == 0:
+        raise BadInput(f"time budget {text!r} is not a duration such as 90s, 9m or 2h")
+    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
+
+
+def parse_jobs(text: str) -> int:
+    """How many processes share the work; "auto" is one, which uses every core of a CPU.
+
+    Raises:
+        BadInput: neither "auto" nor a whole number of at least 1.
+    """
+    if text == "auto":
+        return 1
+    if not re.fullmatch(r"[1-9]\d*", text):
+        raise BadInput(f"--jobs {text!r} is neither auto nor a whole number of at least 1")
+    return int(text)
+
+
+FILTERS: dict[str, Callable[[Cell], Any]] = {
+    "paper": lambda cell: cell.paper,
+    "table": lambda cell: cell.table,
+    "method": lambda cell: cell.method,
+    "model": lambda cell: cell.model,
+    "dataset": lambda cell: cell.dataset,
+    "ablation": lambda cell: cell.ablation,
+    "pruned_at": lambda cell: cell.pruned_at,
+    "density": lambda cell: cell.density,
+    "seed": lambda cell: cell.seed,
+}
+
+
+def select(cells: Sequence[Cell], only: Sequence[str]) -> list[Cell]:
+    """The cells that match every name=value of --only; equal names are alternatives.
+
+    Raises:
+        BadInput: a condition that is malformed, that names nothing known, or that no cell meets.
+    """
+    wanted: dict[str, list[str]] = {}
+    for condition in only:
+        name, equals, value = condition.partition("=")
+        if not equals:
+            raise BadInput(f"--only takes name=value, got {condition!r}")
+        check_name("--only name", name, list(FILTERS))
+        wanted.setdefault(name, []).append(value)
+    for name, values in wanted.items():
+        for value in values:
+            _check_value(name, value, cells)
+        cells = [c for c in cells if any(_matches(FILTERS[name](c), value) for value in values)]
+    if not cells:
+        raise BadInput(f"no cell matches {' '.join(only)}")
+    return list(cells)
+
+
+def _check_value(name: str, value: str, cells: Sequence[Cell]) -> None:
+    if name == "density":
+        try:
+            density = float(value)
+        except ValueError:
+            raise BadInput(f"density {value!r} is not a number") from None
+        if not 0 < density <= 1:
+            raise BadInput(f"density {value} is outside (0, 1]")
+    present = sorted({str(FILTERS[name](cell)) for cell in cells})
+    if not any(_matches(FILTERS[name](cell), value) for cell in cells):
+        near = get_close_matches(value, present, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise BadInput(f"no cell with {name} {value!r}: {hint}here are {', '.join(present)}")
+
+
+def _matches(actual: Any, value: str) -> bool:
+    if isinstance(actual, float):
+        return math.isclose(actual, float(value), rel_tol=5e-3)
+    return str(actual) == value

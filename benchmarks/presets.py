@@ -1,0 +1,71 @@
+"""Presets: how far a suite is scaled down, read from presets.toml."""
+
+import tomllib
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from lottery.errors import check_name
+from lottery.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Stand-ins and settings; models and datasets are asked for by the papers' names.
+
+    Attributes:
+        description: one line for people.
+        seeds: run where none are asked for.
+        precision: "float32", "bfloat16" or "auto".
+    """
+
+    name: str
+    description: str
+    seeds: tuple[int, ...]
+    precision: str
+    datasets: dict[str, str] = field(default_factory=dict)
+    models: dict[str, str] = field(default_factory=dict)
+    _recipe: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _options: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+
+    def dataset(self, name: str) -> str:
+        return self.datasets.get(name, name)
+
+    def model(self, name: str) -> str:
+        return self.models.get(name, name)
+
+    def recipe(self, model: str) -> Recipe:
+        return Recipe(**self._recipe.get(model, {}))
+
+    def options(self, method: str, model: str) -> dict[str, Any]:
+        """The method's options for a model, where they are not the method's defaults."""
+        by_model = self._options.get(method, {})
+        return dict(by_model.get(model, by_model.get("any", {})))
+
+
+@cache
+def load_presets() -> dict[str, Preset]:
+    """All presets by name."""
+    table = tomllib.loads(files("benchmarks").joinpath("presets.toml").read_text())
+    return {name: _preset(name, **content) for name, content in table.items()}
+
+
+def _preset(
+    name: str,
+    seeds: list[int],
+    recipe: dict[str, Any] | None = None,
+    options: dict[str, Any] | None = None,
+    **content: Any,
+) -> Preset:
+    return Preset(name, seeds=tuple(seeds), _recipe=recipe or {}, _options=options or {}, **content)
+
+
+def get_preset(name: str) -> Preset:
+    """A preset by name.
+
+    Raises:
+        UnknownName: no such preset.
+    """
+    presets = load_presets()
+    return presets[check_name("preset", name, list(presets))]

@@ -1,0 +1,165 @@
+"""Running the cells that are not done, alone or with other processes."""
+
+import multiprocessing
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from filelock import FileLock, Timeout
+
+from benchmarks.cells import Cell
+from benchmarks.checks import check_cells, choose_device, choose_precision
+from benchmarks.cost import listing, pieces
+from benchmarks.pipeline import Bench, run_cell
+from benchmarks.store import Store
+from benchmarks.watch import Stopped, Watch
+from lottery.data import DataError
+
+DONE, FAILED, STOPPED = 0, 1, 3
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a run is told: folders, device, precision, limits.
+
+    Attributes:
+        budget: seconds after which to stop; None for no limit.
+        jobs: processes that share the cells.
+    """
+
+    data_root: Path
+    cache_root: Path
+    device: str
+    precision: str
+    budget: float | None
+    jobs: int
+
+
+def list_cells(cells: Sequence[Cell], store: Store, job: Job) -> str:
+    """The text of --list."""
+    device = choose_device(job.device)
+    return listing(cells, store.done(), device, choose_precision(job.precision, device))
+
+
+def run(cells: Sequence[Cell], store: Store, job: Job, *, show: bool = True) -> int:
+    """Run the cells that the store lacks.
+
+    Returns:
+        0: all are done; 1: some failed, as said above the progress bar; 3: stopped by a signal or
+        the time budget, with everything finished so far saved.
+
+    Raises:
+        BadInput: nothing was run; the text is one line.
+    """
+    device = choose_device(job.device)
+    check_cells(cells, job.data_root)
+    watch = Watch(job.budget, show=show)
+    bench = Bench(
+        job.data_root, job.cache_root, device, choose_precision(job.precision, device), watch
+    )
+    if job.jobs > 1:
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) // job.jobs))
+    helpers = [_helper(cells, store, job) for _ in range(job.jobs - 1)]
+    with watch.signals():
+        try:
+            failures = run_cells(cells, store, bench)
+        except Stopped as stop:
+            watch.write(f"stopped: {stop}; the same command goes on from here")
+            return STOPPED
+        finally:
+            for helper in helpers:
+                if watch.stop_reason():
+                    helper.terminate()  # SIGTERM: it saves and stops
+                helper.join()
+            watch.close()
+    return FAILED if failures else DONE
+
+
+def _helper(cells: Sequence[Cell], store: Store, job: Job) -> multiprocessing.context.SpawnProcess:
+    context = multiprocessing.get_context("spawn")
+    helper = context.Process(target=_help, args=(cells, store.path, job), daemon=False)
+    helper.start()
+    return helper
+
+
+def _help(cells: Sequence[Cell], path: Path, job: Job) -> None:
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // job.jobs))
+    alone = Job(job.data_root, job.cache_root, job.device, job.precision, job.budget, 1)
+    run(cells, Store(path), alone, show=False)
+
+
+def run_cells(cells: Sequence[Cell], store: Store, bench: Bench) -> list[str]:
+    """Run what is missing, cell by cell; leave to other processes what they are at.
+
+    Returns:
+        One line per cell that failed.
+
+    Raises:
+        Stopped: by a signal or the time budget.
+    """
+    done = store.done()
+    waiting = [cell for cell in cells if cell.key not in done]
+    progress = Progress(bench, waiting)
+    failures: list[str] = []
+    while waiting:
+        busy: list[Cell] = []
+        for cell in waiting:
+            bench.watch.check()
+            try:
+                # With nothing else to do, wait a little for the other process.
+                patience = 0.5 if len(busy) + 1 == len(waiting) else 0
+                with _claim(bench.cache_root, cell).acquire(timeout=patience):
+                    if cell.key not in store.done():
+                        progress.start(cell)
+                        failures += _run_one(cell, store, bench)
+                    progress.finish(cell)
+            except Timeout:
+                busy.append(cell)
+        waiting = busy
+    return failures
+
+
+def _claim(cache_root: Path, cell: Cell) -> FileLock:
+    """A lock that the system frees when its process ends, however it ends."""
+    folder = cache_root / "cells"
+    folder.mkdir(parents=True, exist_ok=True)
+    return FileLock(folder / f"{cell.key}.lock")
+
+
+def _run_one(cell: Cell, store: Store, bench: Bench) -> list[str]:
+    """Run a cell and store its row; the failure, if it fails."""
+    try:
+        row = run_cell(cell, bench)
+    except (Stopped, DataError):
+        raise
+    except Exception as error:  # a failing cell must not take the others with it
+        failure = f"{cell.describe()} failed: {type(error).__name__}: {error}"
+        bench.watch.write(f"error: {failure}")
+        return [failure]
+    store.append(row)
+    if row["params_kept"] == 0:
+        bench.watch.write(f"warning: {cell.describe()} pruned everything ({row['options']})")
+    return []
+
+
+class Progress:
+    """Moves the watch's bar by estimated seconds, each piece of work counted once."""
+
+    def __init__(self, bench: Bench, cells: Sequence[Cell]) -> None:
+        self._watch = bench.watch
+        self._pieces = {c.key: pieces(c, bench.device, bench.precision) for c in cells}
+        self._behind: dict[tuple[str, ...], float] = {}
+        everything = {p.name: p.seconds for found in self._pieces.values() for p in found}
+        self._watch.expect(sum(everything.values()))
+
+    def start(self, cell: Cell) -> None:
+        new = [p for p in self._pieces[cell.key] if p.name not in self._behind]
+        steps = sum(p.steps for p in new)
+        self._watch.price(sum(p.seconds for p in new) / steps if steps else 0.0)
+        self._watch.say(cell.describe())
+
+    def finish(self, cell: Cell) -> None:
+        self._behind |= {p.name: p.seconds for p in self._pieces[cell.key]}
+        self._watch.reach(sum(self._behind.values()))

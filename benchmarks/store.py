@@ -1,0 +1,129 @@
+"""The result store: one CSV row per finished cell."""
+
+import csv
+import io
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from benchmarks.cells import PROTOCOL
+from lottery.errors import BadInput
+
+Row = dict[str, str]
+
+COLUMNS = (
+    "suite paper table method objective gradient_step search pruned_at ablation model dataset "
+    "preset density_requested density seed accuracy accuracy_top3 accuracy_top5 "
+    "accuracy_before_training search_seconds train_seconds search_epochs train_epochs "
+    "params_prunable params_kept mask_sha256 cell_key device torch version protocol commit "
+    "finished_at"
+).split()
+MORE_COLUMNS = (
+    "options initialisation layers_emptied accuracy_soft_gates weights_sha256 precision"
+).split()
+HEADER = [*COLUMNS, *MORE_COLUMNS]
+
+
+class Store:
+    """A results file, shared safely by several processes.
+
+    A row is appended by one write under a lock. What a killed process left of a last line is set
+    aside beside the file.
+
+    Raises:
+        BadInput: the file's header is not this suite's, or the folder cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=path.parent):
+                pass
+        except OSError as error:
+            raise BadInput(f"results folder {path.parent} cannot be written: {error}") from error
+        self._lock = FileLock(path.parent / f".{path.name}.lock")
+        self.rows()
+
+    def rows(self) -> list[Row]:
+        """The rows of the present protocol, in the order they were finished."""
+        with self._lock:
+            return [row for row in self._read() if row["protocol"] == str(PROTOCOL)]
+
+    def done(self) -> set[str]:
+        """The keys of the finished cells."""
+        return {row["cell_key"] for row in self.rows()}
+
+    def append(self, row: Mapping[str, Any]) -> None:
+        """Add a finished cell, unless another process has added it already."""
+        with self._lock:
+            before = self._read()
+            known = {(old["cell_key"], old["protocol"]) for old in before}
+            if (row["cell_key"], str(row["protocol"])) in known:
+                return
+            line = _csv_line([row[name] for name in HEADER])
+            if before and self._header() == HEADER:
+                with self.path.open("ab") as file:
+                    file.write(line.encode())
+                    file.flush()
+                    os.fsync(file.fileno())
+            else:  # a new file, or one from before a column was added
+                old_lines = [_csv_line([old[name] for name in HEADER]) for old in before]
+                self._replace("".join([_csv_line(HEADER), *old_lines, line]))
+
+    def _read(self) -> list[Row]:
+        if not self.path.exists():
+            return []
+        text = self.path.read_bytes().decode(errors="replace")
+        whole, _, rest = text.rpartition("\n")
+        lines = whole.split("\n") if whole else []
+        header = lines[0].split(",") if lines else []
+        if header[: len(COLUMNS)] != COLUMNS:
+            raise BadInput(f"{self.path} has a foreign header; move it away or use --results")
+        records = [dict(zip(header, fields, strict=False)) for fields in csv.reader(lines[1:])]
+        if rest or (records and len(records[-1]) != len(header)):
+            self._set_aside(lines, rest)
+            return self._read()
+        return [dict.fromkeys(HEADER, "") | record for record in records]
+
+    def _set_aside(self, lines: list[str], rest: str) -> None:
+        """Move a half-written last line to a file of its own."""
+        rest = rest or lines.pop()
+        aside = self.path.with_name(f"{self.path.name}.partial")
+        with aside.open("a") as file:
+            file.write(rest + "\n")
+        self._replace("".join(f"{line}\n" for line in lines))
+        print(
+            f"warning: {self.path} ended in half a line; it is now in {aside.name}, "
+            "its cell will run again",
+            file=sys.stderr,
+        )
+
+    def _header(self) -> list[str]:
+        with self.path.open() as file:
+            return file.readline().rstrip("\n").split(",")
+
+    def _replace(self, text: str) -> None:
+        write_text(self.path, text)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file under a temporary name, then rename it into place."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    with os.fdopen(handle, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.chmod(temporary, 0o644)
+    os.replace(temporary, path)
+
+
+def _csv_line(values: list[Any]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerow(values)
+    return buffer.getvalue()

@@ -1,0 +1,99 @@
+"""A suite as a table: measured values beside the printed ones."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from statistics import mean, stdev
+
+from tabulate import tabulate
+
+from benchmarks.presets import Preset
+from benchmarks.store import Row
+from benchmarks.suites import Block, Line
+
+HEADERS = (
+    "method", "model", "dataset", "sparsity", "accuracy %", "paper %", "time", "paper time", "seeds"
+)  # fmt: skip
+METRICS = {"accuracy": "", "accuracy_top3": " top-3", "accuracy_top5": " top-5"}
+
+
+def render(
+    blocks: Sequence[Block], rows: Iterable[Row], preset: Preset, seeds: Sequence[int]
+) -> str:
+    """The blocks as Markdown."""
+    by_key = {row["cell_key"]: row for row in rows}
+    parts = []
+    for block in blocks:
+        heading = f"## {block.paper.upper()} Table {block.table}: {block.title}"
+        lines = [_line(line, by_key, seeds) for line in block.lines]
+        table = tabulate(lines, HEADERS, "github", disable_numparse=True)
+        parts += [heading, table]
+        if note := stand_in_note(block, preset):
+            parts.append(note)
+    return "\n\n".join(parts) + "\n"
+
+
+def stand_in_note(block: Block, preset: Preset) -> str:
+    """Says plainly where a preset runs something else than the paper did."""
+    swaps = {}
+    for line in block.lines:
+        if line.cell and line.printed:
+            for mine, printed in (
+                (line.cell.dataset, line.printed.dataset),
+                (line.cell.model, line.printed.model),
+            ):
+                if mine != printed:
+                    swaps[printed] = mine
+    parts = [f"Preset {preset.name}: {preset.description}."]
+    if swaps:
+        stand_ins = ", ".join(f"{mine} stands in for {printed}" for printed, mine in swaps.items())
+        parts.append(
+            f"Here {stand_ins}: the paper's numbers are of another task and stand there for their "
+            "order, not their height."
+        )
+    elif preset.name != "paper":
+        parts.append("The paper's numbers are of the full length.")
+    return " ".join(parts)
+
+
+def _line(line: Line, by_key: dict[str, Row], seeds: Sequence[int]) -> list[str]:
+    printed = line.printed
+    paper = f"{printed.value:.1f}{METRICS[printed.metric]}" if printed else "-"
+    paper_time = _minutes(printed.minutes) if printed and printed.minutes else "-"
+    if line.cell is None:
+        assert printed is not None
+        return [
+            line.label, printed.model, printed.dataset, _sparsity(printed.sparsity),
+            "not run", paper, "-", paper_time, "0",
+        ]  # fmt: skip
+    keys = [replace(line.cell, seed=seed).key for seed in seeds]
+    rows = [by_key[key] for key in keys if key in by_key]
+    cell = line.cell
+    if rows:
+        sparsity = _sparsity(100 * (1 - mean(float(row["density"]) for row in rows)))
+        if cell.density is None and printed:
+            sparsity += f" (paper: {_sparsity(printed.sparsity)})"
+        accuracy = _mean([float(row[printed.metric if printed else "accuracy"]) for row in rows])
+        seconds = mean(float(r["search_seconds"]) + float(r["train_seconds"]) for r in rows)
+        time = _minutes(seconds / 60)
+    else:
+        sparsity = "-" if cell.density is None else _sparsity(100 * (1 - cell.density))
+        accuracy, time = "not yet run", "-"
+    return [
+        line.label, cell.model, cell.dataset, sparsity, accuracy, paper, time, paper_time,
+        str(len(rows)),
+    ]  # fmt: skip
+
+
+def _sparsity(percent: float | None) -> str:
+    return "-" if percent is None else f"{percent:.1f}%"
+
+
+def _mean(values: Sequence[float]) -> str:
+    text = f"{mean(values):.1f}"
+    return f"{text} ± {stdev(values):.1f}" if len(values) > 1 else text
+
+
+def _minutes(minutes: float) -> str:
+    if minutes < 1:
+        return f"{60 * minutes:.0f} s"
+    return f"{minutes:.1f} min" if minutes < 120 else f"{minutes / 60:.1f} h"

@@ -1,0 +1,74 @@
+"""The sanity checks' ablations, each Ticket -> Ticket (CTS Section V-D; Frankle et al. 2021)."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+
+from lottery.errors import check_name
+from lottery.mask import Mask
+from lottery.network import Network
+from lottery.randomness import child
+from lottery.ticket import Ticket
+
+Ablation = Callable[[Ticket, torch.Generator, Callable[[], Network]], Ticket]
+
+
+def none(ticket: Ticket, generator: torch.Generator, fresh: Callable[[], Network]) -> Ticket:
+    """The ticket as it was drawn."""
+    return ticket
+
+
+def shuffle_layerwise(
+    ticket: Ticket, generator: torch.Generator, fresh: Callable[[], Network]
+) -> Ticket:
+    """Permute the mask within each layer; the layer's count stays."""
+    layout, keep = ticket.mask.layout, ticket.mask.keep
+    parts = []
+    for entry in layout.entries:
+        order = torch.randperm(entry.size, generator=child(generator, entry.name, device="cpu"))
+        parts.append(keep[entry.span][order.to(keep.device)])
+    return replace(ticket, mask=Mask(layout, torch.cat(parts)), scores=None)
+
+
+def reinitialise(
+    ticket: Ticket, generator: torch.Generator, fresh: Callable[[], Network]
+) -> Ticket:
+    """The same mask over new weights of the same initialisation."""
+    network = fresh()
+    return replace(ticket, weights=network.weights, rest=network.rest, scores=None)
+
+
+def invert(ticket: Ticket, generator: torch.Generator, fresh: Callable[[], Network]) -> Ticket:
+    """Keep as many weights, those of the lowest scores.
+
+    Raises:
+        ValueError: the method left no scores.
+    """
+    if ticket.scores is None:
+        raise ValueError("a ticket without scores cannot be inverted")
+    keep = Mask.top(ticket.mask.layout, -ticket.scores, ticket.mask.density)
+    return replace(ticket, mask=keep, scores=-ticket.scores)
+
+
+ABLATIONS: dict[str, Ablation] = {
+    "none": none,
+    "shuffle_layerwise": shuffle_layerwise,
+    "reinitialise": reinitialise,
+    "invert": invert,
+}
+
+
+def ablate(
+    name: str, ticket: Ticket, generator: torch.Generator, fresh: Callable[[], Network]
+) -> Ticket:
+    """Apply an ablation by name.
+
+    Args:
+        generator: of the shuffle.
+        fresh: makes the network with newly drawn initial weights; called only where needed.
+
+    Raises:
+        UnknownName: no such ablation.
+    """
+    return ABLATIONS[check_name("ablation", name, list(ABLATIONS))](ticket, generator, fresh)

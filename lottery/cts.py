@@ -1,0 +1,90 @@
+"""Concrete Ticket Search (CTS, Algorithm 3): lines 2 to 8, the search for a mask near the start."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import torch
+
+import lottery.objectives  # noqa: F401  (registers them)
+from lottery.batches import Data
+from lottery.errors import check_name
+from lottery.mask import Mask
+from lottery.network import Network
+from lottery.pressures import GradBalance
+from lottery.recipe import Recipe
+from lottery.registry import method, objectives
+from lottery.relaxations import Concrete
+from lottery.runner import Runner
+from lottery.search import Found, drop_at, search_gates
+
+SEARCHES = {"full": 1.0, "half": 0.5, "quick": 0.125}
+GRADIENT_STEPS = ["gradbalance"]
+
+
+def search_epochs(training_epochs: int, search: str) -> int:
+    """Epochs of a search, from those of training. At least one."""
+    check_name("search", search, list(SEARCHES))
+    return max(1, round(SEARCHES[search] * training_epochs))
+
+
+def plan(
+    recipe: Recipe, start: float, density: float | None, options: Mapping[str, Any]
+) -> dict[str, float]:
+    return {f"search {options} {density}": search_epochs(recipe.epochs, options["search"])}
+
+
+@method("cts", plan=plan)
+def cts(
+    network: Network,
+    data: Data,
+    density: float,
+    generator: torch.Generator,
+    *,
+    runner: Runner,
+    objective: str = "kl",
+    gradient_step: str = "gradbalance",
+    search: str = "full",
+    tau: float = 2 / 3,
+    eta: float = 0.99,
+    slack: float = 1.1,
+    lr: float = 0.1,
+) -> Found:
+    """Search a ticket of a given density by gradient descent on concrete gates.
+
+    Args:
+        network: f at theta_k; its weights are not changed.
+        density: kappa, in (0, 1].
+        objective: R, a registered objective.
+        gradient_step: "gradbalance" (Algorithm 2).
+        search: "full", "half" or "quick": as many epochs as training, 1/2 or 1/8 of them.
+        tau: temperature of the gates, not annealed (Section IV-D).
+        eta: smoothing of GradBalance's lambda.
+        slack: kappa_eff / kappa, how much denser the constraint is than the ticket.
+        lr: Adam's learning rate, divided by 10 at 90% of the search (Section V-A).
+
+    Returns:
+        The mask of the most probable weights (Eq. 5); the scores are the gates' logits.
+
+    Raises:
+        UnknownName: an objective, gradient step or search length that does not exist.
+    """
+    check_name("gradient step", gradient_step, GRADIENT_STEPS)
+    epochs = search_epochs(runner.recipe.epochs, search)
+    # alpha starts at kappa (Section IV-B), kept finite at density 1.
+    logit = torch.logit(torch.tensor(density), eps=1e-6).item()
+    logits, log = search_gates(
+        network,
+        data,
+        Concrete(tau),
+        GradBalance.to(min(slack * density, 1.0), eta, network.device),
+        objectives[objective],
+        start=torch.full_like(network.weights, logit),
+        optimiser=partial(torch.optim.Adam, lr=lr),
+        schedule=drop_at(0.9),
+        epochs=epochs,
+        batch_size=runner.recipe.batch_size,
+        generator=generator,
+        runner=runner,
+    )
+    return Found(Mask.top(network.layout, logits, density), scores=logits, log=log)

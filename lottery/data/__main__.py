@@ -1,0 +1,44 @@
+"""Fetch and verify datasets: python -m lottery.data [--data-root DIR] [names ...]."""
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import tyro
+
+from lottery.data.datasets import default_root, load
+from lottery.data.sources import LAYOUTS, ensure
+from lottery.errors import BadInput
+
+
+@dataclass(frozen=True)
+class Options:
+    """Fetch the datasets that are missing, and verify them."""
+
+    names: tyro.conf.Positional[tuple[str, ...]] = ("mnist", "fashion_mnist", "cifar10")
+    """The datasets."""
+    data_root: Path = field(default_factory=default_root)
+    """The folder they are kept in; $LOTTERY_DATA if that is set."""
+
+
+def describe(name: str, root: Path) -> str:
+    """One line on a dataset, fetched and verified; DataError if it cannot be had."""
+    train, test = load(name, root)
+    where = f"verified, in {ensure(name, root)}" if name in LAYOUTS else "part of scikit-learn"
+    return f"{name}: {len(train.labels)} train, {len(test.labels)} test, {where}"
+
+
+def main() -> int:
+    """Go through the datasets; the exit status, 2 if any failed."""
+    options, status = tyro.cli(Options), 0
+    for name in options.names:
+        try:
+            print(describe(name, options.data_root), flush=True)
+        except BadInput as error:
+            print(f"error: {error}", file=sys.stderr)
+            status = 2
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,26 @@
+"""What goes wrong because of what was asked for."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class BadInput(ValueError):
+    """Something that was given is wrong; the text is one line that names it and what is allowed."""
+
+
+class UnknownName(BadInput):
+    """A name that is not known; the text gives the nearest and all valid names."""
+
+
+def check_name(kind: str, name: str, valid: Iterable[str]) -> str:
+    """Return `name` if it is one of `valid`.
+
+    Raises:
+        UnknownName: it is not.
+    """
+    names = list(valid)
+    if name in names:
+        return name
+    near = get_close_matches(name, names, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}? " if near else ""
+    raise UnknownName(f"unknown {kind} {name!r}: {hint}valid are {', '.join(names)}")

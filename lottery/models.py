@@ -1,0 +1,159 @@
+"""The suite's models: what each is, for any input size, and which of its layers stay dense.
+
+BatchNorm keeps no running statistics (CTS Section V-A): every batch is normalised with its own.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lottery.errors import check_name
+from lottery.initialisation import initialise
+from lottery.layout import Layout
+from lottery.network import Network
+from lottery.randomness import derive
+
+Shape = tuple[int, int, int]  # channels, height, width
+BatchNorm = partial(nn.BatchNorm2d, track_running_stats=False)
+
+
+class LeNet(nn.Sequential):
+    """LeNet-300-100: fully connected (LeCun et al. 1998, the CRBG paper's Section IV-B)."""
+
+    def __init__(self, shape: Shape, classes: int, hidden: tuple[int, ...] = (300, 100)) -> None:
+        channels, height, width = shape
+        sizes = (channels * height * width, *hidden)
+        layers: list[nn.Module] = [nn.Flatten()]
+        for inputs, outputs in zip(sizes, hidden, strict=False):
+            layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+        super().__init__(*layers, nn.Linear(hidden[-1], classes))
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions; the shortcut is a 1x1 convolution where the shape changes."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
+        self.norm1 = BatchNorm(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
+        self.norm2 = BatchNorm(outputs)
+        self.shortcut: nn.Module = nn.Identity()
+        if stride != 1 or inputs != outputs:
+            self.shortcut = nn.Sequential(
+                nn.Conv2d(inputs, outputs, 1, stride, bias=False), BatchNorm(outputs)
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        inner = F.relu(self.norm1(self.conv1(x)))
+        return F.relu(self.norm2(self.conv2(inner)) + self.shortcut(x))
+
+
+class ResNet20(nn.Module):
+    """The CIFAR ResNet-20 (He et al. 2016, Section 4.2), its channels times `widen`."""
+
+    def __init__(self, shape: Shape, classes: int, widen: int = 1) -> None:
+        super().__init__()
+        channels = 16 * widen
+        self.conv = nn.Conv2d(shape[0], channels, 3, padding=1, bias=False)
+        self.norm = BatchNorm(channels)
+        blocks = []
+        for stage in range(3):
+            outputs = 16 * widen * 2**stage
+            for block in range(3):
+                stride = 2 if stage > 0 and block == 0 else 1
+                blocks.append(ResidualBlock(channels, outputs, stride))
+                channels = outputs
+        self.blocks = nn.Sequential(*blocks)
+        self.classifier = nn.Linear(channels, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        features = self.blocks(F.relu(self.norm(self.conv(x))))
+        return self.classifier(features.mean(dim=(2, 3)))  # type: ignore[no-any-return]
+
+
+class VGG16(nn.Module):
+    """VGG-16 with BatchNorm and no hidden fully connected layer (CTS Section V)."""
+
+    STAGES = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
+
+    def __init__(self, shape: Shape, classes: int) -> None:
+        super().__init__()
+        channels, layers = shape[0], list[nn.Module]()
+        for stage in self.STAGES:
+            for outputs in stage:
+                conv = nn.Conv2d(channels, outputs, 3, padding=1, bias=False)
+                layers += [conv, BatchNorm(outputs), nn.ReLU()]
+                channels = outputs
+            # Rounding up halves any size without ever reaching zero.
+            layers.append(nn.MaxPool2d(2, ceil_mode=True))
+        self.features = nn.Sequential(*layers)
+        self.classifier = nn.Linear(channels, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.classifier(self.features(x).mean(dim=(2, 3)))  # type: ignore[no-any-return]
+
+
+def torchvision_resnet(name: str, shape: Shape, classes: int) -> nn.Module:
+    """A torchvision ResNet for 32x32 input: a 3x3 stem of stride 1 and no first pooling."""
+    # torchvision takes a second to import; only these models pay for it.
+    from torchvision import models
+
+    module: nn.Module = getattr(models, name)(norm_layer=BatchNorm, num_classes=classes)
+    module.conv1 = nn.Conv2d(shape[0], 64, 3, padding=1, bias=False)
+    module.maxpool = nn.Identity()
+    return module
+
+
+@dataclass(frozen=True)
+class Model:
+    """How a model is built from (shape, classes), and which layers are never pruned."""
+
+    build: Callable[[Shape, int], nn.Module]
+    keep_dense: tuple[str, ...] = ()
+
+
+MODELS = {
+    "lenet-300-100": Model(LeNet),
+    "resnet20": Model(ResNet20),
+    "wide_resnet20": Model(partial(ResNet20, widen=2)),
+    "vgg16": Model(VGG16, keep_dense=("classifier",)),
+    "resnet50": Model(partial(torchvision_resnet, "resnet50")),
+    "wide_resnet50": Model(partial(torchvision_resnet, "wide_resnet50_2")),
+}
+
+
+def build(
+    name: str,
+    shape: Shape,
+    classes: int,
+    seed: int,
+    *,
+    weights: str = "kaiming_normal",
+    norm_scale: str = "uniform",
+    kept: float = 1.0,
+    device: torch.device | str = "cpu",
+    precision: str = "float32",
+) -> Network:
+    """Build a model of the suite with the initial weights of a seed.
+
+    Args:
+        name: a key of MODELS.
+        shape: channels, height and width of the input.
+        weights, norm_scale, kept: see lottery.initialisation.initialise.
+        device, precision: see Network.
+
+    Raises:
+        UnknownName: no such model.
+    """
+    model = MODELS[check_name("model", name, sorted(MODELS))]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive(seed, "construction"))
+        module = model.build(shape, classes)
+    initialise(module, seed, weights=weights, norm_scale=norm_scale, kept=kept)
+    layout = Layout.prunable(module, model.keep_dense)
+    return Network(module, layout, device=device, precision=precision)

@@ -1,0 +1,77 @@
+"""The one place that runs a network under gates."""
+
+from contextlib import AbstractContextManager
+from copy import copy
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from lottery.layout import Layout
+
+
+class Network:
+    """A module together with its parameters as two flat vectors.
+
+    `weights`, shape (d,), are the prunable ones in the order of `layout`; `rest` holds all others
+    (biases, norms, layers that stay dense). The module itself is only the recipe of the forward
+    pass: its own parameters are never read again or written.
+
+    Args:
+        module: any nn.Module whose norms keep no running statistics (CTS Section V-A).
+        layout: what is prunable; by default every Conv2d and Linear weight.
+        device: where the tensors live and the passes run.
+        precision: "float32", or "bfloat16" for autocast with float32 parameters.
+
+    Raises:
+        ValueError: no prunable weight, or a norm that keeps running statistics.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        layout: Layout | None = None,
+        *,
+        device: torch.device | str = "cpu",
+        precision: str = "float32",
+    ) -> None:
+        for name, layer in module.named_modules():
+            if getattr(layer, "track_running_stats", False):
+                raise ValueError(f"{name} keeps running statistics; a frozen network must not")
+        if precision not in ("float32", "bfloat16"):
+            raise ValueError(f"precision {precision!r} is neither 'float32' nor 'bfloat16'")
+        self.module = module.to(device).train()
+        self.layout = layout or Layout.prunable(module)
+        self.device = torch.device(device)
+        self.precision = precision
+        parameters = {name: p.detach() for name, p in module.named_parameters()}
+        self.rest_layout = Layout.of_shapes(
+            (name, p.shape) for name, p in parameters.items() if name not in self.layout.names
+        )
+        self.weights = self.layout.flatten(parameters)
+        self.rest = self.rest_layout.flatten(parameters).to(device)
+
+    def at(self, weights: Tensor, rest: Tensor | None = None) -> "Network":
+        """The same module with other parameters; the tensors are taken as they are."""
+        twin = copy(self)
+        twin.weights = weights.detach()
+        twin.rest = self.rest if rest is None else rest.detach()
+        return twin
+
+    def run(self, x: Tensor, weights: Tensor, rest: Tensor, *, training: bool = True) -> Tensor:
+        """Logits in float32, shape (n, classes), for images x, shape (n, c, h, w)."""
+        if self.module.training != training:
+            self.module.train(training)
+        parameters = {**self.layout.views(weights), **self.rest_layout.views(rest)}
+        with self._autocast():
+            logits: Tensor = functional_call(self.module, parameters, (x,))
+        return logits.float()
+
+    def __call__(self, x: Tensor, gates: Tensor | None = None, *, training: bool = True) -> Tensor:
+        """Logits of the network, its weights multiplied by gates, shape (d,), where given."""
+        weights = self.weights if gates is None else self.weights * gates
+        return self.run(x, weights, self.rest, training=training)
+
+    def _autocast(self) -> AbstractContextManager[object]:
+        enabled = self.precision == "bfloat16"
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled)

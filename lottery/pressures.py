@@ -1,0 +1,90 @@
+"""Sparsity pressures: what is added to the objective's gradient so that gates close."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from lottery.layout import Layout
+
+
+class Pressure(Protocol):
+    """`strength` is the multiplier lambda, a tensor that the pressure updates in place."""
+
+    strength: Tensor
+
+    def gradient(self, keep: Tensor, keep_gradient: Tensor, objective: Tensor) -> Tensor:
+        """The sparsity term's share of the gradient.
+
+        Args:
+            keep: P(gate != 0), shape (d,).
+            keep_gradient: its derivative by the gate parameter, shape (d,).
+            objective: the objective's gradient by the gate parameter, shape (d,).
+
+        Returns:
+            What to add to `objective`, shape (d,).
+        """
+
+
+class NoPressure:
+    """For relaxations that fix the density themselves."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.strength = torch.zeros((), device=device)
+
+    def gradient(self, keep: Tensor, keep_gradient: Tensor, objective: Tensor) -> Tensor:
+        return torch.zeros_like(objective)
+
+
+REDUCTIONS = ("mean", "sum_of_layer_means")
+
+
+class ExpectedL0:
+    """lambda times the expected fraction of open gates (CRBG Section III).
+
+    The paper prints a sum over gates; with it lambda = 0.1 prunes everything in the first epoch,
+    so lambda multiplies a mean here: over all gates, or the sum of the per-layer means.
+    """
+
+    def __init__(self, layout: Layout, lam: float, reduction: str, device: torch.device) -> None:
+        if reduction not in REDUCTIONS:
+            raise ValueError(f"pressure_reduction {reduction!r} is none of {', '.join(REDUCTIONS)}")
+        self.strength = torch.tensor(float(lam), device=device)
+        if reduction == "mean":
+            self._share = torch.tensor(1 / layout.total, device=device)
+        else:
+            sizes = torch.tensor([float(entry.size) for entry in layout.entries])
+            self._share = (1 / sizes).repeat_interleave(sizes.long()).to(device)
+
+    def gradient(self, keep: Tensor, keep_gradient: Tensor, objective: Tensor) -> Tensor:
+        return self.strength * self._share * keep_gradient
+
+
+@dataclass
+class GradBalance:
+    """Algorithm 2 of CTS: the constraint's gradient is brought to the norm of the objective's.
+
+    Args:
+        density: kappa_eff, the density that the constraint asks for (1.1 kappa in the paper).
+        eta: smoothing of lambda; its first value is taken directly.
+    """
+
+    density: float
+    eta: float
+    strength: Tensor
+
+    def gradient(self, keep: Tensor, keep_gradient: Tensor, objective: Tensor) -> Tensor:
+        scale = 1 / (self.density * keep.numel())
+        sparsity = keep.sum() * scale - 1  # Eq. 10
+        g_sparsity = keep_gradient * scale
+        target = objective.norm() / g_sparsity.norm().clamp_min(1e-30)
+        target = torch.where(sparsity > 0, target, 0.0)  # one-sided: lines 4 to 8
+        smoothed = self.eta * self.strength + (1 - self.eta) * target
+        # NaN marks the step before the first; a select keeps the device free of host syncs.
+        self.strength.copy_(torch.where(self.strength.isnan(), target, smoothed))
+        return self.strength * g_sparsity
+
+    @classmethod
+    def to(cls, density: float, eta: float, device: torch.device) -> "GradBalance":
+        return cls(density, eta, torch.tensor(float("nan"), device=device))

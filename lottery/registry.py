@@ -1,0 +1,144 @@
+"""Methods and objectives by name."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import entry_points
+from typing import Any, Generic, TypeVar
+
+from lottery.errors import check_name
+from lottery.recipe import Recipe
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """Things of one kind by name; an installed package adds more through an entry-point group."""
+
+    def __init__(self, kind: str, group: str | None = None) -> None:
+        self.kind = kind
+        self._group = group
+        self._found: dict[str, T] = {}
+
+    def add(self, name: str, thing: T) -> None:
+        """Register under a name.
+
+        Raises:
+            ValueError: the name is taken.
+        """
+        if name in self._found:
+            raise ValueError(f"{self.kind} {name!r} is registered already")
+        self._found[name] = thing
+
+    def names(self) -> list[str]:
+        self._load_plugins()
+        return sorted(self._found)
+
+    def __getitem__(self, name: str) -> T:
+        """Look a name up.
+
+        Raises:
+            UnknownName: with the nearest valid names.
+        """
+        return self._found[check_name(self.kind, name, self.names())]
+
+    def _load_plugins(self) -> None:
+        if self._group is None:
+            return
+        group, self._group = self._group, None
+        for plugin in entry_points(group=group):
+            plugin.load()  # importing the module runs its decorators
+
+
+Plan = Callable[[Recipe, float, float | None, Mapping[str, Any]], dict[str, float]]
+
+
+def no_plan(
+    recipe: Recipe, start: float, density: float | None, options: Mapping[str, Any]
+) -> dict[str, float]:
+    """The plan of a method that takes next to no time."""
+    return {}
+
+
+@dataclass(frozen=True)
+class Method:
+    """A pruning method.
+
+    `draw(network, data, density, generator, *, option=default, ...)` returns scores, a float
+    vector of shape (d,), or a Mask where the method decides more than an order. A method that runs
+    long asks for the keyword `runner` (lottery.runner.Runner); every other keyword is an option.
+
+    Attributes:
+        strong: judged with the weights frozen as they were drawn; otherwise trained after masking.
+        pruned_at: "init" or "rewind", where the method draws unless a cell says otherwise.
+        sets_density: False where the method finds its own density and takes no target.
+        plan: (recipe, epochs before the method, density, options) -> epochs that the method will
+            run, by name; work that two densities share has the same name. For estimates only.
+    """
+
+    name: str
+    draw: Callable[..., Any]
+    strong: bool = False
+    pruned_at: str = "rewind"
+    sets_density: bool = True
+    plan: Plan = no_plan
+
+    @cached_property
+    def options(self) -> dict[str, Any]:
+        """The method's options and their defaults."""
+        return {
+            name: parameter.default
+            for name, parameter in inspect.signature(self.draw).parameters.items()
+            if parameter.kind is parameter.KEYWORD_ONLY and name != "runner"
+        }
+
+    @cached_property
+    def wants_runner(self) -> bool:
+        return "runner" in inspect.signature(self.draw).parameters
+
+    def changed(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """The options that differ from their defaults.
+
+        Raises:
+            UnknownName: an option that the method does not have.
+        """
+        for name in options:
+            check_name(f"option of {self.name}", name, sorted(self.options))
+        return {name: value for name, value in options.items() if value != self.options[name]}
+
+
+methods: Registry[Method] = Registry("method", "lottery.methods")
+objectives: Registry[Callable[..., Any]] = Registry("objective")
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def method(
+    name: str,
+    *,
+    strong: bool = False,
+    pruned_at: str = "rewind",
+    sets_density: bool = True,
+    plan: Plan = no_plan,
+) -> Callable[[F], F]:
+    """Register a function as a method; see Method for what it takes and returns."""
+
+    def register(draw: F) -> F:
+        methods.add(name, Method(name, draw, strong, pruned_at, sets_density, plan))
+        return draw
+
+    return register
+
+
+def objective(name: str) -> Callable[[F], F]:
+    """Register an objective R (CTS Section IV-C).
+
+    `R(network, gates, x, y)` returns a scalar to minimise, differentiable in the gates, shape (d,).
+    """
+
+    def register(function: F) -> F:
+        objectives.add(name, function)
+        return function
+
+    return register

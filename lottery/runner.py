@@ -1,0 +1,52 @@
+"""What is lent to a method that runs long."""
+
+from collections.abc import Callable
+
+from lottery.batches import Data
+from lottery.mask import Mask
+from lottery.network import Network
+from lottery.recipe import Recipe
+from lottery.steps import Keeper, NoKeeper, Resumable, run_steps
+from lottery.training import train
+
+
+class Runner:
+    """Runs loops and trains tickets for a method. This plain one keeps nothing between runs.
+
+    Args:
+        data: the training set.
+        recipe: how tickets are trained.
+        seed: of the training's data order.
+        start_step: the step of the recipe that the method's network is at, 0 or k.
+        keeper: who the loops report to.
+    """
+
+    def __init__(
+        self,
+        data: Data,
+        recipe: Recipe,
+        seed: int,
+        start_step: int = 0,
+        keeper: Keeper | None = None,
+    ) -> None:
+        self.data = data
+        self.recipe = recipe
+        self.seed = seed
+        self.start_step = start_step
+        self.keeper = keeper or NoKeeper()
+
+    @property
+    def training_steps(self) -> range:
+        """The steps of the recipe that are left from where the method's network is."""
+        per_epoch = self.data.steps_per_epoch(self.recipe.batch_size)
+        return range(self.start_step, self.recipe.steps(per_epoch))
+
+    def loop(self, name: str, steps: range, step: Callable[[int], None], state: Resumable) -> None:
+        """Run a loop of the method's own; `name` tells it from the method's other loops."""
+        run_steps(name, steps, step, state, self.keeper)
+
+    def train(self, network: Network, mask: Mask) -> Network:
+        """Train the network under a mask to the recipe's end, from the step that it is at."""
+        return train(
+            network, mask, self.data, self.recipe, self.seed, self.training_steps, self.keeper
+        )

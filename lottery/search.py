@@ -1,0 +1,111 @@
+"""The gate search: a relaxation, a sparsity pressure and an objective over frozen weights."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lottery.batches import Data
+from lottery.mask import Mask
+from lottery.network import Network
+from lottery.pressures import Pressure
+from lottery.randomness import derive
+from lottery.recipe import Recipe
+from lottery.relaxations import Relaxation
+from lottery.runner import Runner
+from lottery.steps import Resumable
+
+Objective = Callable[[Network, Tensor, Tensor, Tensor], Tensor]
+Log = list[dict[str, float]]
+COLUMNS = ("objective", "expected_density", "strength")
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search returns.
+
+    Attributes:
+        mask: the ticket's mask.
+        scores: shape (d,), higher = keep; None where the method ranks nothing.
+        soft_gates: shape (d,), the gates as the search last had them, noise removed.
+        log: one row per epoch: mean objective, expected density, pressure strength.
+    """
+
+    mask: Mask
+    scores: Tensor | None = None
+    soft_gates: Tensor | None = None
+    log: Log = field(default_factory=list)
+
+
+def search_gates(
+    network: Network,
+    data: Data,
+    relaxation: Relaxation,
+    pressure: Pressure,
+    objective: Objective,
+    start: Tensor,
+    optimiser: Callable[[list[Tensor]], torch.optim.Optimizer],
+    schedule: Callable[[float], float],
+    *,
+    epochs: int,
+    batch_size: int,
+    generator: torch.Generator,
+    runner: Runner,
+) -> tuple[Tensor, Log]:
+    """Learn one gate parameter per weight; the weights under the gates never change.
+
+    Args:
+        start: the gate parameter's initial value, shape (d,).
+        optimiser: makes the optimiser of the gate parameter, at its full learning rate.
+        schedule: factor on that learning rate, by fraction of the search in [0, 1).
+        epochs, batch_size: passes over the data, without augmentation.
+        generator: parent of the data order and of the gate noise.
+        runner: runs the loop.
+
+    Returns:
+        The gate parameter, shape (d,), and the log.
+    """
+    parameter = start.clone().requires_grad_()
+    steps = optimiser([parameter])
+    full_lr = steps.param_groups[0]["lr"]
+    stream = data.stream(batch_size, generator)
+    total = epochs * stream.steps_per_epoch
+    log = torch.zeros(epochs, len(COLUMNS), device=network.device)
+    noise = torch.Generator(network.device)
+
+    def step(i: int) -> None:
+        x, y = stream[i]
+        # Noise by step number, so that a resumed search draws what it would have drawn.
+        noise.manual_seed(derive(generator.initial_seed(), "gate noise", i))
+        value = objective(network, relaxation.sample(parameter, noise), x, y)
+        (gradient,) = torch.autograd.grad(value, parameter)
+        keep, keep_gradient = relaxation.keep(parameter)
+        parameter.grad = gradient + pressure.gradient(keep, keep_gradient, gradient)
+        steps.param_groups[0]["lr"] = full_lr * schedule(i / total)
+        steps.step()
+        row = torch.stack([value.detach(), keep.mean(), pressure.strength])
+        log[i // stream.steps_per_epoch] += row / stream.steps_per_epoch
+
+    state = Resumable(steps, parameter=parameter, strength=pressure.strength, log=log)
+    runner.loop("search", range(total), step, state)
+    rows = [dict(zip(COLUMNS, row, strict=True)) for row in log.tolist()]
+    return parameter.detach(), rows
+
+
+def drop_at(fraction: float, factor: float = 0.1) -> Callable[[float], float]:
+    """A schedule: 1, then `factor` from a fraction of the search on."""
+    return lambda progress: factor if progress >= fraction else 1.0
+
+
+def constant(progress: float) -> float:
+    """A schedule: 1 throughout."""
+    return 1.0
+
+
+def plan_epochs(
+    recipe: Recipe, start: float, density: float | None, options: Mapping[str, Any]
+) -> dict[str, float]:
+    """The plan of a search whose option `epochs` is its length."""
+    return {f"search {density}": options["epochs"]}

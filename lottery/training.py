@@ -1,0 +1,80 @@
+"""Training a ticket, and judging one."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lottery.batches import Data
+from lottery.mask import Mask
+from lottery.network import Network
+from lottery.randomness import generator
+from lottery.recipe import Recipe
+from lottery.steps import Keeper, NoKeeper, Resumable, run_steps
+
+
+def train(
+    network: Network,
+    mask: Mask,
+    data: Data,
+    recipe: Recipe,
+    seed: int,
+    steps: range,
+    keeper: Keeper | None = None,
+) -> Network:
+    """Train a masked network for the given steps of the recipe; pruned weights stay exactly zero.
+
+    The optimiser starts fresh, the learning rate is that of the step number, and the data order
+    and augmentation depend on the seed and the step alone, so that every ticket of a seed sees the
+    same batches (Algorithm 3, line 9: training goes on for T - k steps).
+
+    Args:
+        network: where training starts; it is left as it is.
+        mask: over the network's layout.
+        steps: part of range(recipe.steps(...)).
+
+    Returns:
+        The network at its new parameters, its pruned weights zero.
+    """
+    d = network.layout.total
+    keep = mask.keep.to(network.device, torch.float32)
+    theta = torch.cat([network.weights * keep, network.rest]).requires_grad_()
+    optimiser = torch.optim.SGD(
+        [theta], recipe.lr, recipe.momentum, weight_decay=recipe.weight_decay
+    )
+    order = generator(seed, "training")
+    stream = data.stream(recipe.batch_size, order, augment=True)
+    total = recipe.steps(stream.steps_per_epoch)
+
+    def step(i: int) -> None:
+        x, y = stream[i]
+        # The product masks the gradient too; a zero weight then stays zero under weight decay.
+        logits = network.run(x, theta[:d] * keep, theta[d:])
+        (theta.grad,) = torch.autograd.grad(F.cross_entropy(logits, y), theta)
+        torch.nn.utils.clip_grad_norm_(theta, recipe.clip_norm)
+        optimiser.param_groups[0]["lr"] = recipe.lr_at(i / total)
+        optimiser.step()
+
+    run_steps("training", steps, step, Resumable(optimiser, theta=theta), keeper or NoKeeper())
+    return network.at(theta[:d], theta[d:])
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Percent of images whose label is among the 1, 3 or 5 highest logits."""
+
+    top1: float
+    top3: float
+    top5: float
+
+
+@torch.no_grad()
+def evaluate(network: Network, data: Data, gates: Tensor | None = None) -> Accuracy:
+    """Accuracy over every image of `data`, under gates of shape (d,) where given."""
+    hits = torch.zeros(5, device=network.device)
+    for x, y in data.chunks():
+        best = network(x, gates, training=False).topk(5, dim=1).indices
+        hits += (best == y[:, None]).float().cumsum(1).sum(0)
+    percent = (100 * hits / len(data)).tolist()
+    return Accuracy(percent[0], percent[2], percent[4])

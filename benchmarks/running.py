@@ -13,6 +13,7 @@ from benchmarks.cells import Cell
 from benchmarks.checks import check_cells, choose_device, choose_precision
 from benchmarks.cost import listing, pieces
 from benchmarks.pipeline import Bench, run_cell
+from benchmarks.provenance import commit
 from benchmarks.store import Store
 from benchmarks.watch import Stopped, Watch
 from lottery.data import DataError
@@ -53,6 +54,7 @@ def run(cells: Sequence[Cell], store: Store, job: Job, *, show: bool = True) -> 
     Raises:
         BadInput: nothing was run; the text is one line.
     """
+    commit()  # read now: the checkout may change while the run goes on with the code it has
     device = choose_device(job.device)
     check_cells(cells, job.data_root)
     watch = Watch(job.budget, show=show)

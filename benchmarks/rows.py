@@ -1,0 +1,107 @@
+"""A finished cell as a result row."""
+
+import datetime
+import hashlib
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import torch
+
+from benchmarks.cells import PROTOCOL, Cell
+from benchmarks.provenance import commit
+from benchmarks.stages import Spent
+from lottery.network import Network
+from lottery.registry import methods
+from lottery.ticket import Ticket
+from lottery.training import Accuracy
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What each part of a cell cost."""
+
+    pretraining: Spent
+    search: Spent
+    training: Spent
+
+
+def make_row(
+    cell: Cell,
+    ticket: Ticket,
+    start: Network,
+    before: Accuracy,
+    after: Accuracy,
+    soft: Accuracy | None,
+    costs: Costs,
+    train_size: int,
+) -> dict[str, Any]:
+    """The result and its provenance, by column.
+
+    Args:
+        start: the network that the ticket lies over, untrained.
+        before, after: accuracy of the ticket before and after training, equal for a strong one.
+        soft: accuracy under the search's soft gates, where it has some.
+        train_size: images of one epoch.
+    """
+    options = {**methods[cell.method].options, **cell.options}
+    search, mask = costs.search, ticket.mask
+    train_seconds = costs.pretraining.seconds + costs.training.seconds
+    train_images = costs.pretraining.images + costs.training.images
+    return {
+        "suite": cell.suite,
+        "paper": cell.paper,
+        "table": cell.table,
+        "method": cell.method,
+        "objective": options.get("objective", ""),
+        "gradient_step": options.get("gradient_step", ""),
+        "search": options.get("search", ""),
+        "pruned_at": cell.pruned_at,
+        "ablation": cell.ablation,
+        "model": cell.model,
+        "dataset": cell.dataset,
+        "preset": cell.preset,
+        "density_requested": "" if cell.density is None else f"{cell.density:.9g}",
+        "density": f"{mask.density:.9g}",
+        "seed": cell.seed,
+        "accuracy": f"{after.top1:.4f}",
+        "accuracy_top3": f"{after.top3:.4f}",
+        "accuracy_top5": f"{after.top5:.4f}",
+        "accuracy_before_training": f"{before.top1:.4f}",
+        "search_seconds": f"{search.seconds:.3f}",
+        "train_seconds": f"{train_seconds:.3f}",
+        "search_epochs": f"{search.images / train_size:.4f}",
+        "train_epochs": f"{train_images / train_size:.4f}",
+        "params_prunable": mask.layout.total,
+        "params_kept": mask.kept,
+        "mask_sha256": mask.sha256,
+        "cell_key": cell.key,
+        "device": device_name(start.device),
+        "torch": torch.__version__,
+        "version": version("lottery-benchmarks"),
+        "protocol": PROTOCOL,
+        "commit": commit(),
+        "finished_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "options": " ".join(f"{name}={value}" for name, value in sorted(cell.options.items())),
+        "initialisation": f"{cell.weights} norm_scale={cell.norm_scale} kept={cell.kept:g}",
+        "layers_emptied": mask.layers_emptied(),
+        "accuracy_soft_gates": "" if soft is None else f"{soft.top1:.4f}",
+        "weights_sha256": parameters_hash(start),
+        "precision": start.precision,
+    }
+
+
+def parameters_hash(network: Network) -> str:
+    """Hash of all parameters of a network."""
+    digest = hashlib.sha256()
+    for flat in (network.weights, network.rest):
+        digest.update(flat.detach().cpu().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def device_name(device: torch.device) -> str:
+    """The device as provenance: the GPU's name, or the CPU and its threads."""
+    if device.type == "cuda":
+        return f"cuda {torch.cuda.get_device_name(device)}"
+    name = torch.cpu.get_capabilities().get("cpu_name", "")
+    return f"cpu {name} {torch.get_num_threads()} threads"

@@ -6,11 +6,12 @@ from pathlib import Path
 import torch
 
 from benchmarks.cells import Cell
+from benchmarks.registered import methods
 from lottery.data import DATASETS, load
 from lottery.errors import BadInput, check_name
 from lottery.mask import kept_count
 from lottery.models import MODELS, build
-from lottery.registry import methods, objectives
+from lottery.registry import objectives
 
 
 def choose_device(name: str) -> torch.device:

@@ -9,9 +9,9 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.cells import Cell, without_defaults
+from benchmarks.registered import methods
 from lottery.data import DATASETS
 from lottery.models import build
-from lottery.registry import methods
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from lottery.errors import BadInput, check_name
 class Options:
     """Run the cells of a table or figure that are not done yet, then print it."""
 
-    suite: tyro.conf.Positional[str]
+    suite: tyro.conf.Positional[str] = ""
     """Table or figure: table2."""
     preset: str = "demo"
     """Scale: demo (bundled digits, minutes on a CPU), quick (real data, shortened) or paper."""
@@ -70,7 +71,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
 
 def _one_line(box: str) -> str:
     """The message of tyro's error box, without the box."""
-    lines = [line.strip("│╭╮╰╯─ ") for line in box.splitlines()]
+    lines = [line.strip("│╭╮╰╯─-| ") for line in box.splitlines()]
     end = next((i for i, line in enumerate(lines) if line.startswith("For full help")), len(lines))
     return " ".join(line for line in lines[:end] if line) + " (--help lists the options)"
 
@@ -124,7 +125,15 @@ FILTERS: dict[str, Callable[[Cell], Any]] = {
     "pruned_at": lambda cell: cell.pruned_at,
     "density": lambda cell: cell.density,
     "seed": lambda cell: cell.seed,
+    "objective": lambda cell: _option(cell, "objective"),
+    "gradient_step": lambda cell: _option(cell, "gradient_step"),
+    "search": lambda cell: _option(cell, "search"),
 }
+
+
+def _option(cell: Cell, name: str) -> Any:
+    # Defaults stand in the methods' signatures, and those need torch: imported only when asked for.
+    return import_module("benchmarks.registered").option(cell, name)
 
 
 def select(cells: Sequence[Cell], only: Sequence[str]) -> list[Cell]:
@@ -140,13 +149,15 @@ def select(cells: Sequence[Cell], only: Sequence[str]) -> list[Cell]:
             raise BadInput(f"--only takes name=value, got {condition!r}")
         check_name("--only name", name, list(FILTERS))
         wanted.setdefault(name, []).append(value)
-    for name, values in wanted.items():
-        for value in values:
-            _check_value(name, value, cells)
-        cells = [c for c in cells if any(_matches(FILTERS[name](c), value) for value in values)]
-    if not cells:
-        raise BadInput(f"no cell matches {' '.join(only)}")
-    return list(cells)
+        _check_value(name, value, cells)
+    found = [
+        cell
+        for cell in cells
+        if all(any(_matches(FILTERS[name](cell), v) for v in vs) for name, vs in wanted.items())
+    ]
+    if not found:
+        raise BadInput(f"no cell matches {' '.join(only)} together")
+    return found
 
 
 def _check_value(name: str, value: str, cells: Sequence[Cell]) -> None:

@@ -8,10 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-import baselines  # noqa: F401  (registers the methods)
-import lottery.crbg
-import lottery.cts  # noqa: F401
 from benchmarks.cells import PROTOCOL, Cell, without_defaults
+from benchmarks.registered import methods
 from benchmarks.rows import Costs, make_row, parameters_hash
 from benchmarks.stages import Facts, Spent, Stage, StageKeeper, Stages, Tensors
 from benchmarks.watch import Watch
@@ -22,7 +20,6 @@ from lottery.mask import Mask, kept_count
 from lottery.models import build
 from lottery.network import Network
 from lottery.randomness import derive, generator
-from lottery.registry import methods
 from lottery.runner import Runner
 from lottery.search import Found
 from lottery.ticket import Ticket

@@ -10,9 +10,9 @@ import torch
 
 from benchmarks.cells import PROTOCOL, Cell
 from benchmarks.provenance import commit
+from benchmarks.registered import option
 from benchmarks.stages import Spent
 from lottery.network import Network
-from lottery.registry import methods
 from lottery.ticket import Ticket
 from lottery.training import Accuracy
 
@@ -44,7 +44,6 @@ def make_row(
         soft: accuracy under the search's soft gates, where it has some.
         train_size: images of one epoch.
     """
-    options = {**methods[cell.method].options, **cell.options}
     search, mask = costs.search, ticket.mask
     train_seconds = costs.pretraining.seconds + costs.training.seconds
     train_images = costs.pretraining.images + costs.training.images
@@ -53,9 +52,9 @@ def make_row(
         "paper": cell.paper,
         "table": cell.table,
         "method": cell.method,
-        "objective": options.get("objective", ""),
-        "gradient_step": options.get("gradient_step", ""),
-        "search": options.get("search", ""),
+        "objective": option(cell, "objective"),
+        "gradient_step": option(cell, "gradient_step"),
+        "search": option(cell, "search"),
         "pruned_at": cell.pruned_at,
         "ablation": cell.ablation,
         "model": cell.model,

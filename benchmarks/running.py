@@ -56,11 +56,10 @@ def run(cells: Sequence[Cell], store: Store, job: Job, *, show: bool = True) -> 
     """
     commit()  # read now: the checkout may change while the run goes on with the code it has
     device = choose_device(job.device)
+    precision = choose_precision(job.precision, device)
     check_cells(cells, job.data_root)
     watch = Watch(job.budget, show=show)
-    bench = Bench(
-        job.data_root, job.cache_root, device, choose_precision(job.precision, device), watch
-    )
+    bench = Bench(job.data_root, job.cache_root, device, precision, watch)
     if job.jobs > 1:
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // job.jobs))
     helpers = [_helper(cells, store, job) for _ in range(job.jobs - 1)]

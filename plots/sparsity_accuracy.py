@@ -1,4 +1,4 @@
-"""Accuracy against sparsity, one panel per model and dataset: CTS Figs. 2 and 3.
+"""Accuracy against sparsity, one panel per paper and dataset: CTS Figs. 2 and 3.
 
 python -m plots.sparsity_accuracy SUITE [--preset demo] [--results results]
 """
@@ -6,8 +6,13 @@ python -m plots.sparsity_accuracy SUITE [--preset demo] [--results results]
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import tyro
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True)
@@ -27,48 +32,50 @@ def draw(source: Path) -> None:
     # Plotting libraries take seconds to import; a figure that is up to date does without.
     import matplotlib.pyplot as plt
     import pandas as pd
-    import seaborn as sns
 
     from plots import style
 
     style.apply()
     rows = pd.read_csv(source)
     rows = rows[(rows["protocol"] == rows["protocol"].max()) & (rows["ablation"] == "none")]
-    rows["id"] = [style.method_id(row) for _, row in rows.iterrows()]
-    panels = list(rows.groupby(["paper", "dataset", "model"], sort=False))
-    figure, axes = plt.subplots(
-        1, len(panels), figsize=(4.2 * len(panels), 3.4), squeeze=False, sharey=True
-    )
-    for ax, ((paper, dataset, model), part) in zip(axes[0], panels, strict=True):
-        for name, group in part.groupby("id", sort=False):
-            label, colour, marker, dashes = style.METHODS.get(
-                str(name), (str(name), "#767676", "x", (1, 2))
-            )
-            # A density that the method finds itself differs by seed: points, not a line.
-            free = group["density_requested"].isna().all()
-            sns.lineplot(
-                x=group["density"] if free else group["density_requested"],
-                y=group["accuracy"],
-                errorbar=("ci", 95) if group["seed"].nunique() > 1 else None,
-                ax=ax,
-                label=label,
-                color=colour,
-                marker=marker,
-                linestyle="none" if free else "-",
-                dashes=False,
-            )
-            if not free and dashes:
-                ax.lines[-1].set_dashes(dashes)
-        style.sparsity_axis(ax, part["density"].tolist())
-        ax.set_title(f"{str(paper).upper()}: {model} on {dataset}")
-        ax.set_ylabel("test accuracy (%)")
-        ax.legend()
-    for suffix in (".png", ".pdf"):
-        whole = source.with_suffix(suffix)
-        half = whole.with_name(f".{whole.name}.tmp{suffix}")
-        figure.savefig(half)
-        half.replace(whole)
+    panels = list(rows.groupby(["paper", "dataset"], sort=False))
+    figure, axes = plt.subplots(1, len(panels), figsize=(4.4 * len(panels), 3.5), squeeze=False)
+    for ax, ((paper, dataset), part) in zip(axes[0], panels, strict=True):
+        draw_panel(ax, part)
+        ax.set_title(f"{str(paper).upper()}, {dataset}")
+    figure.tight_layout()
+    style.save(figure, source)
     plt.close(figure)
+
+
+def draw_panel(ax: "Axes", rows: "pd.DataFrame") -> None:
+    """One line or, where the method finds its own density, one point per method and model."""
+    import seaborn as sns
+
+    from plots import style
+
+    ids = [*map(style.method_id, rows["method"], rows["objective"])]
+    models = list(rows["model"].unique())
+    for (name, model), group in rows.groupby([ids, rows["model"]], sort=False):
+        look = style.look(str(name))
+        free = group["density_requested"].isna().all()
+        sns.lineplot(
+            x=group["density"].mean() if free else group["density_requested"],
+            y=group["accuracy"],
+            errorbar=("ci", 95) if group["seed"].nunique() > 1 else None,
+            ax=ax,
+            label=look.label if len(models) == 1 else f"{look.label}, {model}",
+            color=look.colour,
+            marker=look.marker,
+            markersize=7,
+            markeredgecolor=look.colour,
+            # A second model has hollow markers.
+            markerfacecolor="white" if models.index(model) else look.colour,
+            linestyle=look.line,
+        )
+    style.sparsity_axis(ax, rows["density"].tolist())
+    ax.set_ylabel("test accuracy (%)")
+    ax.legend()
 
 
 def main() -> int:

@@ -1,0 +1,96 @@
+"""Cells and their keys."""
+
+from dataclasses import replace
+
+import pytest
+
+from benchmarks.cells import Cell, content_hash, without_defaults
+from benchmarks.presets import get_preset, load_presets
+from benchmarks.registered import methods
+from benchmarks.suites import SUITES, cells_of, get_suite
+from lottery.recipe import Recipe
+
+CELL = Cell("table2", "cts", "II", "demo", "cts", "resnet20", "digits", 0.5, "rewind")
+
+
+@pytest.mark.parametrize("label", ["suite", "paper", "table", "preset"])
+def test_where_a_cell_is_printed_does_not_change_its_key(label: str) -> None:
+    assert replace(CELL, **{label: "other"}).key == CELL.key  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"method": "ltr"},
+        {"model": "vgg16"},
+        {"dataset": "mnist"},
+        {"density": 0.25},
+        {"density": None},
+        {"pruned_at": "init"},
+        {"seed": 1},
+        {"options": {"objective": "loss"}},
+        {"ablation": "invert"},
+        {"weights": "signed_constant"},
+        {"recipe": Recipe(epochs=20)},
+    ],
+)
+def test_what_determines_the_result_changes_the_key(change: dict[str, object]) -> None:
+    assert replace(CELL, **change).key != CELL.key  # type: ignore[arg-type]
+
+
+def test_defaults_do_not_enter_the_key() -> None:
+    assert "ablation" not in CELL.identity()
+    assert CELL.identity()["recipe"] == {}
+    assert without_defaults(Recipe(epochs=20, lr=0.1)) == {"epochs": 20}
+
+
+def test_the_hash_does_not_depend_on_the_order_of_names() -> None:
+    assert content_hash({"a": 1, "b": 2}) == content_hash({"b": 2, "a": 1})
+
+
+def every_cell() -> list[Cell]:
+    return [
+        cell
+        for preset in map(get_preset, ("demo", "quick", "paper"))
+        for suite in SUITES
+        for cell in cells_of(get_suite(suite, preset), preset.seeds)
+    ]
+
+
+def test_suites_state_only_options_that_exist_and_differ_from_the_default() -> None:
+    for cell in every_cell():
+        assert methods[cell.method].changed(cell.options) == cell.options, cell.describe()
+
+
+def test_no_two_cells_of_a_suite_are_the_same() -> None:
+    keys = [(cell.suite, cell.preset, cell.key) for cell in every_cell()]
+    assert len(keys) == len(set(keys))
+
+
+def test_table2_has_the_papers_densities_and_values() -> None:
+    crbg, cts = get_suite("table2", load_presets()["paper"])
+    cells = cells_of([cts], [0])
+    assert [c.density for c in cells[::2]] == pytest.approx(
+        [0.018014399, 0.0073786976, 0.0030223145]
+    )
+    assert [c.method for c in cells[:2]] == ["cts", "ltr"]
+    printed = {
+        (line.label, line.printed.sparsity): (line.printed.value, line.printed.minutes)
+        for line in cts.lines
+        if line.printed and line.printed.dataset == "cifar10"
+    }
+    assert printed["CTS-KL", 99.3] == (74.0, 7.9)
+    assert printed["LTR", 99.3] == (68.3, 95.2)
+    assert [(line.label, line.printed.value) for line in crbg.lines if line.printed] == [
+        ("Edge-popup", 88.0),
+        ("CRBG", 88.0),
+        ("CRBG", 83.1),
+    ]
+
+
+def test_quick_is_an_eighth_of_the_paper() -> None:
+    paper, quick = (load_presets()[name].recipe("resnet20") for name in ("paper", "quick"))
+    assert (paper.epochs, paper.rewind_epochs, paper.batch_size) == (160, 7.5, 512)
+    assert quick.epochs == paper.epochs / 8
+    assert quick.rewind_epochs == paper.rewind_epochs / 8
+    assert quick.milestones == paper.milestones

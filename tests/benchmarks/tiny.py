@@ -1,0 +1,37 @@
+"""`python tests/benchmarks/tiny.py ...`: the command line with one more preset, "tiny", of seconds.
+
+Every step is checkpointed, so that a kill at any moment finds a checkpoint to resume from.
+"""
+
+import sys
+
+from benchmarks import presets, stages
+from benchmarks.__main__ import main
+from benchmarks.presets import Preset
+
+LENET = "lenet-300-100"
+TINY = Preset(
+    name="tiny",
+    description="seconds, for tests",
+    seeds=(0,),
+    precision="float32",
+    datasets={"cifar10": "digits"},
+    models={"resnet50": LENET, "wide_resnet50": LENET, "resnet20": LENET},
+    _recipe={"resnet20": {"epochs": 4, "rewind_epochs": 1, "batch_size": 128}},
+    _options={
+        "ltr": {"any": {"pruning_rate": 0.8}},
+        "crbg": {"any": {"epochs": 3, "lr": 0.05}},
+        "edge_popup": {"any": {"epochs": 3}},
+    },
+)
+
+
+def install() -> None:
+    """Make the tiny preset known to this process."""
+    presets.load_presets()["tiny"] = TINY
+
+
+if __name__ == "__main__":
+    install()
+    stages.CHECKPOINT_SECONDS = 0.0
+    sys.exit(main(sys.argv[1:]))

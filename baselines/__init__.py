@@ -1,5 +1,35 @@
 """The fixed baselines, one file each; importing this package registers them."""
 
-from baselines import dense, edge_popup, iterative_magnitude, magnitude, random
+from baselines import (
+    continuous_sparsification,
+    dense,
+    edge_popup,
+    edge_popup_epsilon,
+    gem_miner,
+    grasp,
+    iterative_magnitude,
+    l0_hard_concrete,
+    magnitude,
+    random,
+    saliency,
+    snip,
+    sparse_vd,
+    synflow,
+)
 
-__all__ = ["dense", "edge_popup", "iterative_magnitude", "magnitude", "random"]
+__all__ = [
+    "continuous_sparsification",
+    "dense",
+    "edge_popup",
+    "edge_popup_epsilon",
+    "gem_miner",
+    "grasp",
+    "iterative_magnitude",
+    "l0_hard_concrete",
+    "magnitude",
+    "random",
+    "saliency",
+    "snip",
+    "sparse_vd",
+    "synflow",
+]

@@ -6,7 +6,7 @@ from functools import partial
 import torch
 
 from lottery.batches import Data
-from lottery.mask import Mask
+from lottery.errors import check_name
 from lottery.network import Network
 from lottery.objectives import loss
 from lottery.pressures import NoPressure
@@ -14,12 +14,7 @@ from lottery.randomness import child
 from lottery.registry import method
 from lottery.relaxations import StraightThroughTopK
 from lottery.runner import Runner
-from lottery.search import Found, plan_epochs, search_gates
-
-
-def cosine(progress: float) -> float:
-    """A schedule: half a cosine from 1 to 0."""
-    return 0.5 * (1 + math.cos(math.pi * progress))
+from lottery.search import Found, cosine, plan_epochs, search_gates
 
 
 @method("edge_popup", strong=True, pruned_at="init", plan=plan_epochs)
@@ -30,6 +25,7 @@ def edge_popup(
     generator: torch.Generator,
     *,
     runner: Runner,
+    scope: str = "layer",
     lr: float = 0.1,
     momentum: float = 0.9,
     weight_decay: float = 1e-4,
@@ -41,8 +37,13 @@ def edge_popup(
     Args:
         network: the frozen base network; the paper's best has signed-constant weights.
         density: fraction kept in every layer (its public code calls this "prune_rate").
+        scope: "layer" as published, or "global" for one ranking of all weights.
         lr, momentum, weight_decay, epochs, batch_size: of SGD with a cosine schedule.
+
+    Raises:
+        UnknownName: another scope.
     """
+    check_name("scope", scope, ["layer", "global"])
     layout = network.layout
     # Scores start as the weights of a linear layer do in torch: uniform in +-1 / sqrt(fan_in).
     draw = child(generator, "scores", device="cpu")
@@ -50,10 +51,11 @@ def edge_popup(
         [torch.full((e.size,), 1 / math.sqrt(layout.fan_in(e.name))) for e in layout.entries]
     )
     start = (2 * torch.rand(layout.total, generator=draw) - 1) * bounds
+    relaxation = StraightThroughTopK(layout, density, per_layer=scope == "layer")
     scores, log = search_gates(
         network,
         data,
-        StraightThroughTopK(layout, density),
+        relaxation,
         NoPressure(network.device),
         loss,
         start=start.to(network.device),
@@ -64,4 +66,4 @@ def edge_popup(
         generator=generator,
         runner=runner,
     )
-    return Found(Mask.top_per_layer(layout, scores.abs(), density), scores=scores.abs(), log=log)
+    return Found(relaxation.mask(scores.abs()), scores=scores.abs(), log=log)

@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _main(options: Options) -> int:
-    preset = get_preset(options.preset)
+    preset = get_preset(options.preset).for_suite(options.suite)
     blocks = get_suite(options.suite, preset)
     seeds = parse_seeds(options.seeds) or preset.seeds
     cells = select(cells_of(blocks, seeds), options.only)

@@ -46,7 +46,7 @@ def pieces(cell: Cell, device: torch.device, precision: str) -> list[Piece]:
         found.append((("pretraining",), rewind, recipe.batch_size))
     for name, epochs in method.plan(recipe, rewind, cell.density, options).items():
         found.append(((cell.method, name), epochs, options.get("batch_size", recipe.batch_size)))
-    if not method.strong:
+    if not (method.strong or method.own_weights):
         training = ("training", cell.method, str(cell.density), cell.ablation)
         found.append((training, recipe.epochs - rewind, recipe.batch_size))
     return [

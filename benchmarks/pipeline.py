@@ -47,7 +47,7 @@ def run_cell(cell: Cell, bench: Bench) -> dict[str, Any]:
     ticket, start = work.ticket(found, dense)
     before = after = evaluate(start, work.test, ticket.mask.keep.float())
     training = NOTHING
-    if not methods[cell.method].strong:
+    if not (methods[cell.method].strong or found.trained):
         trained, training = work.train(start, ticket)
         after = evaluate(trained, work.test)
     soft = None if found.soft_gates is None else evaluate(dense, work.test, found.soft_gates)
@@ -112,22 +112,17 @@ class CellWork:
             found = as_found(result, dense, cell)
             if parameters_hash(dense) != before:
                 raise ValueError(f"{cell.method} changed the weights that it was given")
-            parts = {"scores": found.scores, "soft_gates": found.soft_gates}
-            tensors = {name: part for name, part in parts.items() if part is not None}
-            return {"mask": found.mask.packed(), **tensors}, {"log": found.log}
+            return pack(found), {"log": found.log}
 
         options = {"method": cell.method, "options": dict(cell.options), "density": cell.density}
         stage = self.stages.get("found", {**self._task(), **options}, find)
-        keep = Mask.unpacked(dense.layout, stage.tensors["mask"]).keep.to(dense.device)
-        parts = {name: t.to(dense.device) for name, t in stage.tensors.items()}
-        mask = Mask(dense.layout, keep)
-        log = stage.facts["log"]
-        return Found(mask, parts.get("scores"), parts.get("soft_gates"), log), stage.spent
+        return unpack(stage, dense), stage.spent
 
     def ticket(self, found: Found, dense: Network) -> tuple[Ticket, Network]:
         """The ticket after the cell's ablation, and the network that it lies over."""
         seed = self.cell.seed
-        drawn = Ticket(found.mask, seed, dense.weights, dense.rest, found.scores)
+        own = found.trained or dense
+        drawn = Ticket(found.mask, seed, own.weights, own.rest, found.scores)
         ticket = ablate(
             self.cell.ablation,
             drawn,
@@ -181,6 +176,27 @@ class StagedRunner(Runner):
 
     def train(self, network: Network, mask: Mask) -> Network:
         return self._work.train(network, Ticket(mask, self.seed))[0]
+
+
+def pack(found: Found) -> Tensors:
+    """A search's result as tensors by name."""
+    parts = {"scores": found.scores, "soft_gates": found.soft_gates}
+    if found.trained:
+        parts |= {"weights": found.trained.weights, "rest": found.trained.rest}
+    return {"mask": found.mask.packed(), **{k: t for k, t in parts.items() if t is not None}}
+
+
+def unpack(stage: Stage, dense: Network) -> Found:
+    """The search's result that a stage holds, on the network's device."""
+    parts = {name: tensor.to(dense.device) for name, tensor in stage.tensors.items()}
+    keep = Mask.unpacked(dense.layout, stage.tensors["mask"]).keep.to(dense.device)
+    return Found(
+        Mask(dense.layout, keep),
+        parts.get("scores"),
+        parts.get("soft_gates"),
+        stage.facts["log"],
+        _at(dense, stage) if "weights" in parts else None,
+    )
 
 
 def _at(network: Network, stage: Stage) -> Network:

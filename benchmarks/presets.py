@@ -1,7 +1,7 @@
 """Presets: how far a suite is scaled down, read from presets.toml."""
 
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -18,6 +18,7 @@ class Preset:
         description: one line for people.
         seeds: run where none are asked for.
         precision: "float32", "bfloat16" or "auto".
+        grid: powers of 0.8 in sparsity-accuracy figures, by model.
     """
 
     name: str
@@ -26,8 +27,20 @@ class Preset:
     precision: str
     datasets: dict[str, str] = field(default_factory=dict)
     models: dict[str, str] = field(default_factory=dict)
+    grid: dict[str, list[int]] = field(default_factory=dict)
     _recipe: dict[str, dict[str, Any]] = field(default_factory=dict)
     _options: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    _suites: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def for_suite(self, name: str) -> "Preset":
+        """The preset with what it says for one suite alone in place of what it says for all."""
+        changes = dict(self._suites.get(name, {}))
+        if "seeds" in changes:
+            changes["seeds"] = tuple(changes["seeds"])
+        for private in ("recipe", "options"):
+            if private in changes:
+                changes[f"_{private}"] = changes.pop(private)
+        return replace(self, **changes)
 
     def dataset(self, name: str) -> str:
         return self.datasets.get(name, name)
@@ -56,9 +69,17 @@ def _preset(
     seeds: list[int],
     recipe: dict[str, Any] | None = None,
     options: dict[str, Any] | None = None,
+    suites: dict[str, Any] | None = None,
     **content: Any,
 ) -> Preset:
-    return Preset(name, seeds=tuple(seeds), _recipe=recipe or {}, _options=options or {}, **content)
+    return Preset(
+        name,
+        seeds=tuple(seeds),
+        _recipe=recipe or {},
+        _options=options or {},
+        _suites=suites or {},
+        **content,
+    )
 
 
 def get_preset(name: str) -> Preset:

@@ -6,6 +6,7 @@ from statistics import mean, stdev
 
 from tabulate import tabulate
 
+from benchmarks.cells import Cell
 from benchmarks.presets import Preset
 from benchmarks.store import Row
 from benchmarks.suites import Block, Line
@@ -23,10 +24,8 @@ def render(
     by_key = {row["cell_key"]: row for row in rows}
     parts = []
     for block in blocks:
-        heading = f"## {block.paper.upper()} Table {block.table}: {block.title}"
-        lines = [_line(line, by_key, seeds) for line in block.lines]
-        table = tabulate(lines, HEADERS, "github", disable_numparse=True)
-        parts += [heading, table]
+        heading = f"## {block.paper.upper()} {block.table}: {block.title}"
+        parts += [heading, (_by_density if block.by_density else _by_line)(block, by_key, seeds)]
         if note := stand_in_note(block, preset):
             parts.append(note)
     return "\n\n".join(parts) + "\n"
@@ -37,22 +36,60 @@ def stand_in_note(block: Block, preset: Preset) -> str:
     swaps = {}
     for line in block.lines:
         if line.cell and line.printed:
-            for mine, printed in (
-                (line.cell.dataset, line.printed.dataset),
-                (line.cell.model, line.printed.model),
-            ):
-                if mine != printed:
-                    swaps[printed] = mine
+            swaps[line.printed.dataset] = line.cell.dataset
+            swaps[line.printed.model] = line.cell.model
+        elif line.cell:
+            original = next((k for k, v in preset.datasets.items() if v == line.cell.dataset), "")
+            swaps[original or line.cell.dataset] = line.cell.dataset
     parts = [f"Preset {preset.name}: {preset.description}."]
-    if swaps:
-        stand_ins = ", ".join(f"{mine} stands in for {printed}" for printed, mine in swaps.items())
+    said = [f"{mine} stands in for {name}" for name, mine in swaps.items() if mine != name]
+    if said:
         parts.append(
-            f"Here {stand_ins}: the paper's numbers are of another task and stand there for their "
-            "order, not their height."
+            f"Here {', '.join(said)}: the paper's numbers are of another task, to be compared in "
+            "their order, not their height."
         )
     elif preset.name != "paper":
         parts.append("The paper's numbers are of the full length.")
     return " ".join(parts)
+
+
+def _by_line(block: Block, by_key: dict[str, Row], seeds: Sequence[int]) -> str:
+    lines = [_line(line, by_key, seeds) for line in block.lines]
+    return tabulate(lines, HEADERS, "github", disable_numparse=True)
+
+
+def _by_density(block: Block, by_key: dict[str, Row], seeds: Sequence[int]) -> str:
+    """Accuracy by method and sparsity; a method without a target has its sparsity in the cell."""
+    cells = {(line.label, line.cell.density): line.cell for line in block.lines if line.cell}
+    densities = sorted({d for _, d in cells if d is not None}, reverse=True)
+    free = any(d is None for _, d in cells)
+    lines = []
+    for label in dict.fromkeys(label for label, _ in cells):
+        columns: list[float | None] = [*densities, *([None] if free else [])]
+        found = [_rows(cells.get((label, density)), by_key, seeds) for density in columns]
+        lines.append(
+            [label, *(_accuracy(rows, c is None) for rows, c in zip(found, columns, strict=True))]
+        )
+    headers = [
+        "method",
+        *(_sparsity(100 * (1 - d)) for d in densities),
+        *(["its own"] if free else []),
+    ]
+    return tabulate(lines, headers, "github", disable_numparse=True)
+
+
+def _rows(cell: Cell | None, by_key: dict[str, Row], seeds: Sequence[int]) -> list[Row]:
+    """The finished rows of a cell, one per seed."""
+    keys = [replace(cell, seed=seed).key for seed in seeds] if cell else []
+    return [by_key[key] for key in keys if key in by_key]
+
+
+def _accuracy(rows: Sequence[Row], with_sparsity: bool) -> str:
+    if not rows:
+        return ""
+    text = _mean([float(row["accuracy"]) for row in rows])
+    sparsity = 100 * (1 - mean(float(row["density"]) for row in rows))
+    return f"{text} at {_sparsity(sparsity)}" if with_sparsity else text
 
 
 def _line(line: Line, by_key: dict[str, Row], seeds: Sequence[int]) -> list[str]:
@@ -65,9 +102,7 @@ def _line(line: Line, by_key: dict[str, Row], seeds: Sequence[int]) -> list[str]
             line.label, printed.model, printed.dataset, _sparsity(printed.sparsity),
             "not run", paper, "-", paper_time, "0",
         ]  # fmt: skip
-    keys = [replace(line.cell, seed=seed).key for seed in seeds]
-    rows = [by_key[key] for key in keys if key in by_key]
-    cell = line.cell
+    cell, rows = line.cell, _rows(line.cell, by_key, seeds)
     if rows:
         sparsity = _sparsity(100 * (1 - mean(float(row["density"]) for row in rows)))
         if cell.density is None and printed:

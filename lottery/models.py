@@ -119,6 +119,7 @@ class Model:
 
 MODELS = {
     "lenet-300-100": Model(LeNet),
+    "500-500-500-500": Model(partial(LeNet, hidden=(500, 500, 500, 500))),
     "resnet20": Model(ResNet20),
     "wide_resnet20": Model(partial(ResNet20, widen=2)),
     "vgg16": Model(VGG16, keep_dense=("classifier",)),

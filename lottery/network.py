@@ -1,5 +1,6 @@
 """The one place that runs a network under gates."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from copy import copy
 
@@ -59,18 +60,36 @@ class Network:
         return twin
 
     def run(self, x: Tensor, weights: Tensor, rest: Tensor, *, training: bool = True) -> Tensor:
-        """Logits in float32, shape (n, classes), for images x, shape (n, c, h, w)."""
+        """Logits, shape (n, classes), for images x, shape (n, c, h, w); at least float32."""
         if self.module.training != training:
             self.module.train(training)
         parameters = {**self.layout.views(weights), **self.rest_layout.views(rest)}
         with self._autocast():
             logits: Tensor = functional_call(self.module, parameters, (x,))
-        return logits.float()
+        return logits if logits.dtype == torch.float64 else logits.float()
 
     def __call__(self, x: Tensor, gates: Tensor | None = None, *, training: bool = True) -> Tensor:
         """Logits of the network, its weights multiplied by gates, shape (d,), where given."""
         weights = self.weights if gates is None else self.weights * gates
         return self.run(x, weights, self.rest, training=training)
+
+    def features(self, x: Tensor, gates: Tensor | None = None) -> list[Tensor]:
+        """The outputs of the prunable layers, in the layout's order, during one forward pass."""
+        outputs: dict[str, Tensor] = {}
+
+        def keep(name: str) -> Callable[[nn.Module, object, Tensor], None]:
+            return lambda layer, inputs, output: outputs.__setitem__(name, output)
+
+        names = [name.removesuffix("weight").removesuffix(".") for name in self.layout.names]
+        hooks = [
+            self.module.get_submodule(name).register_forward_hook(keep(name)) for name in names
+        ]
+        try:
+            self(x, gates)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return [outputs[name] for name in names]
 
     def _autocast(self) -> AbstractContextManager[object]:
         enabled = self.precision == "bfloat16"

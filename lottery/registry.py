@@ -72,6 +72,7 @@ class Method:
     Attributes:
         strong: judged with the weights frozen as they were drawn; otherwise trained after masking.
         pruned_at: "init" or "rewind", where the method draws unless a cell says otherwise.
+        own_weights: True where the method trains weights of its own, judged as it left them.
         sets_density: False where the method finds its own density and takes no target.
         plan: (recipe, epochs before the method, density, options) -> epochs that the method will
             run, by name; work that two densities share has the same name. For estimates only.
@@ -80,6 +81,7 @@ class Method:
     name: str
     draw: Callable[..., Any]
     strong: bool = False
+    own_weights: bool = False
     pruned_at: str = "rewind"
     sets_density: bool = True
     plan: Plan = no_plan
@@ -118,6 +120,7 @@ def method(
     name: str,
     *,
     strong: bool = False,
+    own_weights: bool = False,
     pruned_at: str = "rewind",
     sets_density: bool = True,
     plan: Plan = no_plan,
@@ -125,7 +128,7 @@ def method(
     """Register a function as a method; see Method for what it takes and returns."""
 
     def register(draw: F) -> F:
-        methods.add(name, Method(name, draw, strong, pruned_at, sets_density, plan))
+        methods.add(name, Method(name, draw, strong, own_weights, pruned_at, sets_density, plan))
         return draw
 
     return register

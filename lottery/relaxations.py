@@ -57,8 +57,40 @@ class GaussianHardSigmoid:
 
 
 @dataclass(frozen=True)
+class HardConcrete:
+    """Concrete gates stretched to (low, high) and clipped to [0, 1] (Louizos et al. 2018, Eq. 11).
+
+    Unlike Concrete they reach 0 and 1 with positive probability.
+    """
+
+    tau: float = 2 / 3
+    low: float = -0.1
+    high: float = 1.1
+
+    def sample(self, parameter: Tensor, generator: torch.Generator) -> Tensor:
+        return self._stretched(Concrete(self.tau).sample(parameter, generator))
+
+    @torch.no_grad()
+    def keep(self, parameter: Tensor) -> tuple[Tensor, Tensor]:
+        p = torch.sigmoid(parameter - self.shift)  # Eq. 12
+        return p, p * (1 - p)
+
+    @property
+    def shift(self) -> float:
+        """tau log(-low / high): the logit of P(gate != 0) is the parameter minus this."""
+        return self.tau * math.log(-self.low / self.high)
+
+    def mean_gate(self, parameter: Tensor) -> Tensor:
+        """The gate without noise (Eq. 13)."""
+        return self._stretched(torch.sigmoid(parameter))
+
+    def _stretched(self, s: Tensor) -> Tensor:
+        return (s * (self.high - self.low) + self.low).clamp(0, 1)
+
+
+@dataclass(frozen=True)
 class StraightThroughTopK:
-    """Keep the highest |score| of every layer; the gradient passes straight through to the score.
+    """Keep the highest |score|; the gradient passes straight through to the score.
 
     Edge-popup (Ramanujan et al. 2020, Section 3.2). `density` is the fraction kept, which its
     public code calls "prune_rate".
@@ -66,14 +98,37 @@ class StraightThroughTopK:
 
     layout: Layout
     density: float
+    per_layer: bool = True
 
     def sample(self, parameter: Tensor, generator: torch.Generator) -> Tensor:
         scores = parameter.abs()
-        gates = Mask.top_per_layer(self.layout, scores.detach(), self.density).keep
-        # Value of the mask, gradient of |score|.
-        return gates.float() + scores - scores.detach()
+        # Value of the mask, exactly, as the difference is zero; gradient of |score|.
+        return self.mask(scores.detach()).keep.float() + (scores - scores.detach())
 
     @torch.no_grad()
     def keep(self, parameter: Tensor) -> tuple[Tensor, Tensor]:
-        gates = Mask.top_per_layer(self.layout, parameter.abs(), self.density).keep
-        return gates.float(), torch.zeros_like(parameter)
+        return self.mask(parameter.abs()).keep.float(), torch.zeros_like(parameter)
+
+    def mask(self, scores: Tensor) -> Mask:
+        """The mask of the highest scores, shape (d,)."""
+        top = Mask.top_per_layer if self.per_layer else Mask.top
+        return top(self.layout, scores, self.density)
+
+
+@dataclass(frozen=True)
+class StraightThroughRounding:
+    """Round scores in [0, 1], those frozen at zero aside; the gradient passes straight through.
+
+    Gem-Miner (Sreenivasan et al. 2022, Algorithm 1). `alive`, shape (d,), is 1 where a weight is
+    not frozen; the method changes it in place.
+    """
+
+    alive: Tensor
+
+    def sample(self, parameter: Tensor, generator: torch.Generator) -> Tensor:
+        rounded = (parameter >= 0.5).float()
+        return (rounded + (parameter - parameter.detach())) * self.alive
+
+    @torch.no_grad()
+    def keep(self, parameter: Tensor) -> tuple[Tensor, Tensor]:
+        return (parameter >= 0.5).float() * self.alive, torch.zeros_like(parameter)

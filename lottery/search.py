@@ -1,5 +1,6 @@
 """The gate search: a relaxation, a sparsity pressure and an objective over frozen weights."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,12 +32,15 @@ class Found:
         scores: shape (d,), higher = keep; None where the method ranks nothing.
         soft_gates: shape (d,), the gates as the search last had them, noise removed.
         log: one row per epoch: mean objective, expected density, pressure strength.
+        trained: the network at weights of the method's own, where it trains them together with the
+            mask; the ticket is then judged as it is.
     """
 
     mask: Mask
     scores: Tensor | None = None
     soft_gates: Tensor | None = None
     log: Log = field(default_factory=list)
+    trained: Network | None = None
 
 
 def search_gates(
@@ -53,6 +57,8 @@ def search_gates(
     batch_size: int,
     generator: torch.Generator,
     runner: Runner,
+    after_epoch: Callable[[Tensor, int], None] | None = None,
+    **more_state: Tensor,
 ) -> tuple[Tensor, Log]:
     """Learn one gate parameter per weight; the weights under the gates never change.
 
@@ -63,6 +69,9 @@ def search_gates(
         epochs, batch_size: passes over the data, without augmentation.
         generator: parent of the data order and of the gate noise.
         runner: runs the loop.
+        after_epoch: called with the gate parameter, which it may change in place, and the number
+            of epochs done.
+        more_state: tensors that `after_epoch` changes in place; they are kept with the loop.
 
     Returns:
         The gate parameter, shape (d,), and the log.
@@ -87,8 +96,11 @@ def search_gates(
         steps.step()
         row = torch.stack([value.detach(), keep.mean(), pressure.strength])
         log[i // stream.steps_per_epoch] += row / stream.steps_per_epoch
+        if after_epoch and (i + 1) % stream.steps_per_epoch == 0:
+            after_epoch(parameter.detach(), (i + 1) // stream.steps_per_epoch)
 
-    state = Resumable(steps, parameter=parameter, strength=pressure.strength, log=log)
+    mine = {"parameter": parameter, "strength": pressure.strength, "log": log}
+    state = Resumable(steps, **mine, **more_state)
     runner.loop("search", range(total), step, state)
     rows = [dict(zip(COLUMNS, row, strict=True)) for row in log.tolist()]
     return parameter.detach(), rows
@@ -102,6 +114,11 @@ def drop_at(fraction: float, factor: float = 0.1) -> Callable[[float], float]:
 def constant(progress: float) -> float:
     """A schedule: 1 throughout."""
     return 1.0
+
+
+def cosine(progress: float) -> float:
+    """A schedule: half a cosine from 1 to 0."""
+    return 0.5 * (1 + math.cos(math.pi * progress))
 
 
 def plan_epochs(

@@ -57,18 +57,21 @@ class Ticket:
         tensors, header = read_tensors(path)
         if header.get("format") != FORMAT:
             raise ValueError(f"{path} is not a ticket ({FORMAT})")
-        layout = Layout.of_shapes((name, shape) for name, shape in json.loads(header["layout"]))
-        for name in ("weights", "scores"):
-            if name in tensors and tensors[name].shape != (layout.total,):
-                raise ValueError(f"{path}: {name} do not fit a layout of {layout.total} weights")
-        return cls(
-            Mask.unpacked(layout, tensors["mask"]),
-            int(header["seed"]),
-            tensors.get("weights"),
-            tensors.get("rest"),
-            tensors.get("scores"),
-            json.loads(header["provenance"]),
-        )
+        try:
+            layout = Layout.of_shapes((name, shape) for name, shape in json.loads(header["layout"]))
+            for name in ("weights", "scores"):
+                if name in tensors and tensors[name].shape != (layout.total,):
+                    raise ValueError(f"{name} do not fit a layout of {layout.total} weights")
+            return cls(
+                Mask.unpacked(layout, tensors["mask"]),
+                int(header["seed"]),
+                tensors.get("weights"),
+                tensors.get("rest"),
+                tensors.get("scores"),
+                json.loads(header["provenance"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{path} is a damaged ticket: {error!r}") from error
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], header: dict[str, str]) -> None:

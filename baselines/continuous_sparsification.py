@@ -1,0 +1,109 @@
+"""Continuous sparsification (Savarese, Silva & Maire 2020): gates that harden while learnt."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lottery.batches import Data
+from lottery.errors import check_name
+from lottery.mask import Mask
+from lottery.network import Network
+from lottery.randomness import child
+from lottery.recipe import Recipe
+from lottery.registry import method
+from lottery.runner import Runner
+from lottery.search import Found
+from lottery.steps import Resumable
+
+
+def plan(
+    recipe: Recipe, start: float, density: float | None, options: Mapping[str, Any]
+) -> dict[str, float]:
+    return {"search": options["rounds"] * options["epochs"]}
+
+
+@method("continuous_sparsification", plan=plan)
+def continuous_sparsification(
+    network: Network,
+    data: Data,
+    density: float,
+    generator: torch.Generator,
+    *,
+    runner: Runner,
+    use: str = "ticket",
+    s0: float = 0.0,
+    lam: float = 1e-8,
+    beta: float = 200.0,
+    rounds: int = 3,
+    epochs: int = 85,
+    lr: float = 0.1,
+    weight_decay: float = 1e-4,
+    batch_size: int = 128,
+) -> Found:
+    """Train weights and gates sigmoid(beta s) / sigmoid(s0) together, beta growing from 1 to
+    `beta` in every round (Section 4, Algorithm 1 for ticket search).
+
+    Between rounds the weights go back to where `network` is and s <- min(beta s, s0), so what a
+    round suppressed stays so. The mask is s > 0 as beta grows without bound; the suite compares at
+    equal density, so the highest s are kept instead. In the paper s0 sets the density: higher is
+    denser.
+
+    Args:
+        use: "ticket": the mask over the weights of `network`, which are trained afterwards;
+            "pruning": the mask over the weights of the last round, judged as they are.
+        lam: lambda times the sum of sigmoid(beta s).
+        rounds, epochs: rounds, and epochs of each.
+        lr, weight_decay, batch_size: of SGD with momentum 0.9, its rate divided by 10 at two thirds
+            and five sixths of a round; s has no weight decay.
+
+    Raises:
+        UnknownName: another use.
+    """
+    check_name("use", use, ["ticket", "pruning"])
+    d = network.layout.total
+    s = torch.full_like(network.weights, s0).requires_grad_()
+    theta = torch.cat([network.weights, network.rest]).requires_grad_()
+    begin = theta.detach().clone()
+    groups: list[dict[str, Any]] = [
+        {"params": [theta], "weight_decay": weight_decay},
+        {"params": [s]},
+    ]
+    optimiser = torch.optim.SGD(groups, lr=lr, momentum=0.9)
+    stream = data.stream(batch_size, child(generator, "order"), augment=True)
+    per_round = epochs * stream.steps_per_epoch
+
+    @torch.no_grad()
+    def rewind() -> None:
+        """What happens between rounds; momentum starts anew with the weights."""
+        s.copy_((beta * s).clamp_max(s0))
+        theta.copy_(begin)
+        for parameter in (theta, s):
+            optimiser.state[parameter]["momentum_buffer"].zero_()
+
+    def step(i: int) -> None:
+        progress = i % per_round / per_round
+        if progress == 0 and i > 0:
+            rewind()
+        hardness = beta**progress
+        x, y = stream[i]
+        open_ = torch.sigmoid(hardness * s)
+        logits = network.run(x, theta[:d] * gate(s, hardness, s0), theta[d:])
+        value = F.cross_entropy(logits, y) + lam * open_.sum()
+        theta.grad, s.grad = torch.autograd.grad(value, (theta, s))
+        for group in optimiser.param_groups:
+            group["lr"] = lr * 0.1 ** ((progress >= 2 / 3) + (progress >= 5 / 6))
+        optimiser.step()
+
+    runner.loop("search", range(rounds * per_round), step, Resumable(optimiser, s=s, theta=theta))
+    scores = s.detach()
+    mask = Mask.top(network.layout, scores, density)
+    trained = network.at(theta[:d] * mask.keep, theta[d:]) if use == "pruning" else None
+    return Found(mask, scores=scores, trained=trained)
+
+
+def gate(s: Tensor, hardness: float, s0: float) -> Tensor:
+    """sigmoid(beta s) / sigmoid(s0), shape (d,): 1 at first, 0 or 1 / sigmoid(s0) in the end."""
+    return torch.sigmoid(hardness * s) / torch.sigmoid(torch.tensor(s0, device=s.device))

@@ -1,0 +1,74 @@
+"""Gem-Miner (Sreenivasan et al. 2022, "Rare gems"): rounded scores, frozen step by step."""
+
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from lottery.batches import Data
+from lottery.mask import Mask
+from lottery.network import Network
+from lottery.objectives import loss
+from lottery.pressures import NoPressure
+from lottery.randomness import child
+from lottery.registry import method
+from lottery.relaxations import StraightThroughRounding
+from lottery.runner import Runner
+from lottery.search import Found, cosine, plan_epochs, search_gates
+
+
+@method("gem_miner", pruned_at="init", plan=plan_epochs)
+def gem_miner(
+    network: Network,
+    data: Data,
+    density: float,
+    generator: torch.Generator,
+    *,
+    runner: Runner,
+    lam: float = 1e-4,
+    lr: float = 0.1,
+    momentum: float = 0.9,
+    epochs: int = 150,
+    freeze_every: int = 5,
+    batch_size: int = 128,
+) -> Found:
+    """Learn scores in [0, 1] whose rounding is the mask; freeze the lowest at zero (Algorithm 1).
+
+    After e of E epochs density^(e / E) of the weights are not frozen, so that the last freezing
+    leaves the density asked for. The paper tunes lambda and the rate for every density; these are
+    its values at 1.44%.
+
+    Args:
+        lam: of the penalty lam * |scores|^2.
+        lr, momentum, epochs, batch_size: of SGD with a cosine schedule.
+        freeze_every: epochs between freezings.
+    """
+    alive = torch.ones_like(network.weights)
+    layout = network.layout
+    start = torch.rand(layout.total, generator=child(generator, "scores", device="cpu"))
+
+    def after_epoch(scores: Tensor, epoch: int) -> None:
+        scores.clamp_(0, 1)
+        if epoch % freeze_every == 0 or epoch == epochs:
+            within = Mask(layout, alive.bool())
+            alive.copy_(Mask.top(layout, scores, density ** (epoch / epochs), within).keep)
+
+    scores, log = search_gates(
+        network,
+        data,
+        StraightThroughRounding(alive),
+        NoPressure(network.device),
+        loss,
+        start=start.to(network.device),
+        # weight_decay adds its value times the score to the gradient; lam * score^2 adds 2 lam.
+        optimiser=partial(torch.optim.SGD, lr=lr, momentum=momentum, weight_decay=2 * lam),
+        schedule=cosine,
+        epochs=epochs,
+        batch_size=batch_size,
+        generator=generator,
+        runner=runner,
+        after_epoch=after_epoch,
+        alive=alive,
+    )
+    mask = Mask(layout, alive.bool())
+    return Found(mask, scores=scores.masked_fill(~mask.keep, -1.0), log=log)

@@ -1,0 +1,73 @@
+"""L0 regularisation with hard concrete gates (Louizos, Welling & Kingma 2018)."""
+
+import math
+from functools import partial
+
+import torch
+
+from lottery.batches import Data
+from lottery.cts import plan, search_epochs
+from lottery.errors import BadInput
+from lottery.mask import Mask
+from lottery.network import Network
+from lottery.objectives import loss
+from lottery.pressures import ExpectedL0, GradBalance, Pressure
+from lottery.registry import method
+from lottery.relaxations import HardConcrete
+from lottery.runner import Runner
+from lottery.search import Found, drop_at, search_gates
+
+
+@method("l0_hard_concrete", plan=plan)
+def l0_hard_concrete(
+    network: Network,
+    data: Data,
+    density: float,
+    generator: torch.Generator,
+    *,
+    runner: Runner,
+    lam: float = 0.0,
+    search: str = "full",
+    tau: float = 2 / 3,
+    lr: float = 0.1,
+) -> Found:
+    """Learn hard concrete gates under the task loss and a pressure on their expected L0 norm.
+
+    The paper trains the weights together with the gates under a fixed lambda. Here the weights stay
+    frozen during the search, as in every other search of the suite, and the ticket is trained
+    afterwards, so that what is compared is the relaxation.
+
+    Args:
+        density: of the ticket, which keeps the gates with the highest logits.
+        lam: lambda times the mean P(gate != 0) (Eq. 12); 0 lets GradBalance reach the density.
+        search: "full", "half" or "quick": as many epochs as training, 1/2 or 1/8 of them.
+        tau: temperature; the stretch is (-0.1, 1.1).
+        lr: Adam's learning rate, divided by 10 at 90% of the search.
+
+    Raises:
+        BadInput: lambda negative or not finite.
+    """
+    if not (lam >= 0 and math.isfinite(lam)):
+        raise BadInput(f"l0_hard_concrete's lam must be at least 0 and finite, got {lam}")
+    pressure: Pressure = GradBalance.to(min(1.1 * density, 1.0), 0.99, network.device)
+    if lam > 0:
+        pressure = ExpectedL0(network.layout, lam, "mean", network.device)
+    relaxation = HardConcrete(tau)
+    # P(gate != 0) starts at the density.
+    start = torch.logit(torch.tensor(density), eps=1e-6).item() + relaxation.shift
+    logits, log = search_gates(
+        network,
+        data,
+        relaxation,
+        pressure,
+        loss,
+        start=torch.full_like(network.weights, start),
+        optimiser=partial(torch.optim.Adam, lr=lr),
+        schedule=drop_at(0.9),
+        epochs=search_epochs(runner.recipe.epochs, search),
+        batch_size=runner.recipe.batch_size,
+        generator=generator,
+        runner=runner,
+    )
+    mask = Mask.top(network.layout, logits, density)
+    return Found(mask, scores=logits, soft_gates=relaxation.mean_gate(logits), log=log)

@@ -1,0 +1,53 @@
+"""Saliency of any CTS objective: the first-order counterpart of a search (CTS Section V-E)."""
+
+import torch
+from torch import Tensor
+
+from lottery.batches import Data
+from lottery.network import Network
+from lottery.pruning import prune_in_rounds
+from lottery.randomness import child
+from lottery.registry import method, objectives
+from lottery.search import Found
+
+
+@method("saliency")
+def saliency(
+    network: Network,
+    data: Data,
+    density: float,
+    generator: torch.Generator,
+    *,
+    objective: str = "kl",
+    samples_per_class: int = 10,
+    sigma: float = 0.06,
+    rounds: int = 1,
+) -> Found:
+    """Keep the weights with the highest |dR / ds| at a noisy overlay s = 1 + N(0, sigma^2).
+
+    Where R compares the gated network with the dense one, its gradient at s = 1 is zero, so the
+    paper disturbs the overlay; `loss` and `grad_norm` have a gradient there and no noise is added.
+
+    Args:
+        objective: R, a registered objective.
+        samples_per_class: images of each class in the batch.
+        sigma: of the overlay's noise.
+        rounds: 1 as the paper.
+
+    Raises:
+        UnknownName: no such objective.
+        ValueError: a class with too few images, or scores that are not finite.
+    """
+    objective_of = objectives[objective]
+    x, y = data.balanced(samples_per_class, generator)
+    noise = torch.zeros_like(network.weights)
+    if objective not in ("loss", "grad_norm"):
+        draw = child(generator, "overlay", device="cpu")
+        noise = sigma * torch.randn(network.layout.total, generator=draw).to(network.device)
+
+    def score(gates: Tensor) -> Tensor:
+        overlay = (gates * (1 + noise)).requires_grad_()
+        (gradient,) = torch.autograd.grad(objective_of(network, overlay, x, y), overlay)
+        return gradient.abs()
+
+    return prune_in_rounds(network, density, rounds, score)

@@ -1,0 +1,33 @@
+"""Suites: named tables and figures, each a list of lines, with what the paper prints for each."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from benchmarks.cells import Cell
+from benchmarks.presets import Preset
+from benchmarks.suites.parts import Block, Line, Printed
+from benchmarks.suites.sparsity_accuracy import sparsity_accuracy
+from benchmarks.suites.table2 import table2
+from lottery.errors import check_name
+
+__all__ = ["SUITES", "Block", "Line", "Printed", "cells_of", "get_suite"]
+
+SUITES: dict[str, Callable[[Preset], tuple[Block, ...]]] = {
+    "table2": table2,
+    "sparsity-accuracy": sparsity_accuracy,
+}
+
+
+def get_suite(name: str, preset: Preset) -> tuple[Block, ...]:
+    """The blocks of a suite, at a preset that is already the suite's own.
+
+    Raises:
+        UnknownName: no such suite.
+    """
+    return SUITES[check_name("suite", name, list(SUITES))](preset)
+
+
+def cells_of(blocks: Iterable[Block], seeds: Iterable[int]) -> list[Cell]:
+    """All cells, seed by seed, so that one whole table comes before the next seed starts."""
+    lines = [line for block in blocks for line in block.lines]
+    return [replace(line.cell, seed=seed) for seed in seeds for line in lines if line.cell]

@@ -1,0 +1,48 @@
+"""From scores to masks, in rounds: what single-shot and iterative saliency methods share."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from lottery.layout import Layout
+from lottery.mask import Mask
+from lottery.network import Network
+from lottery.search import Found
+
+
+def prune_in_rounds(
+    network: Network, density: float, rounds: int, score: Callable[[Tensor], Tensor]
+) -> Found:
+    """Score, prune, and score again what is left; round r of n leaves density^(r / n).
+
+    Args:
+        density: of the mask that is returned, in (0, 1].
+        rounds: 1 for single-shot.
+        score: from the gates of what is left, 0 or 1 and of shape (d,), to scores of that shape.
+
+    Returns:
+        The mask, and as scores the last round's, with -inf where an earlier round pruned.
+
+    Raises:
+        ValueError: fewer than one round, or scores that are not finite, with the layer's name.
+    """
+    if rounds < 1:
+        raise ValueError(f"rounds must be at least 1, got {rounds}")
+    mask = Mask.full(network.layout, network.device)
+    for r in range(1, rounds + 1):
+        scores = score(mask.keep.float())
+        check_finite(network.layout, scores)
+        scores = scores.masked_fill(~mask.keep, -torch.inf)
+        mask = Mask.top(network.layout, scores, density ** (r / rounds), within=mask)
+    return Found(mask, scores=scores)
+
+
+def check_finite(layout: Layout, scores: Tensor) -> None:
+    """Raises:
+    ValueError: a score is NaN or infinite; the text names the first such layer.
+    """
+    for entry in layout.entries:
+        bad = int((~scores[entry.span].isfinite()).sum())
+        if bad:
+            raise ValueError(f"{bad} of {entry.size} scores of layer {entry.name} are not finite")

@@ -5,7 +5,7 @@ ARGS ?=
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-SUITES := table2
+SUITES := table2 sparsity-accuracy
 
 .PHONY: help $(SUITES) test lint data clean
 

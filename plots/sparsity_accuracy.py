@@ -39,10 +39,15 @@ def draw(source: Path) -> None:
     rows = pd.read_csv(source)
     rows = rows[(rows["protocol"] == rows["protocol"].max()) & (rows["ablation"] == "none")]
     panels = list(rows.groupby(["paper", "dataset"], sort=False))
-    figure, axes = plt.subplots(1, len(panels), figsize=(4.4 * len(panels), 3.5), squeeze=False)
+    crowded = rows["method"].nunique() > 8
+    size = (6.4, 5.2) if crowded else (4.4, 3.5)
+    width, height = size[0] * len(panels), size[1]
+    figure, axes = plt.subplots(1, len(panels), figsize=(width, height), squeeze=False)
     for ax, ((paper, dataset), part) in zip(axes[0], panels, strict=True):
         draw_panel(ax, part)
         ax.set_title(f"{str(paper).upper()}, {dataset}")
+        if crowded:
+            ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     figure.tight_layout()
     style.save(figure, source)
     plt.close(figure)
@@ -54,7 +59,7 @@ def draw_panel(ax: "Axes", rows: "pd.DataFrame") -> None:
 
     from plots import style
 
-    ids = [*map(style.method_id, rows["method"], rows["objective"])]
+    ids = [*map(style.method_id, rows["method"], rows["objective"], rows["options"])]
     models = list(rows["model"].unique())
     for (name, model), group in rows.groupby([ids, rows["model"]], sort=False):
         look = style.look(str(name))

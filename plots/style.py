@@ -18,18 +18,30 @@ class Look(NamedTuple):
     line: str
 
 
-# Okabe and Ito's palette, which colour-blind people can tell apart; markers and lines carry the
-# same difference without colour.
+# Okabe and Ito's palette, which colour-blind people can tell apart. Families share a colour; within
+# one, markers and lines differ, so that every method is told apart without colour too.
+_BLUE, _SKY, _GREEN, _ORANGE = "#0072B2", "#56B4E9", "#009E73", "#E69F00"
+_RED, _PINK, _OLIVE, _GREY, _BLACK = "#D55E00", "#CC79A7", "#8A7D00", "#767676", "#000000"
 LOOKS = {
-    "cts kl": Look("CTS-KL", "#0072B2", "o", "-"),
-    "cts loss": Look("CTS-loss", "#56B4E9", "s", "--"),
-    "crbg": Look("CRBG", "#009E73", "D", "-"),
-    "ltr": Look("LTR", "#D55E00", "^", "--"),
-    "imp": Look("IMP", "#CC79A7", "v", "--"),
-    "edge_popup": Look("Edge-popup", "#E69F00", "P", ":"),
-    "magnitude": Look("Magnitude", "#B8A800", "X", ":"),
-    "random": Look("Random", "#767676", "d", ":"),
-    "dense": Look("Dense", "#000000", "*", "-."),
+    "cts kl": Look("CTS-KL", _BLUE, "o", "-"),
+    "cts loss": Look("CTS-loss", _SKY, "s", "--"),
+    "l0_hard_concrete": Look("L0 hard concrete", _SKY, "h", ":"),
+    "continuous_sparsification": Look("Cont. sparsification", _BLUE, "<", "-."),
+    "gem_miner": Look("Gem-Miner", _SKY, ">", "-."),
+    "crbg": Look("CRBG", _GREEN, "D", "-"),
+    "ltr": Look("LTR", _RED, "^", "--"),
+    "imp": Look("IMP", _RED, "v", ":"),
+    "edge_popup": Look("Edge-popup", _GREEN, "P", ":"),
+    "edge_popup_epsilon": Look("Edge-popup, epsilon", _GREEN, "H", "-."),
+    "sparse_vd": Look("Sparse VD", _PINK, "8", "--"),
+    "snip": Look("SNIP", _ORANGE, "d", "--"),
+    "grasp": Look("GraSP", _ORANGE, "X", ":"),
+    "synflow": Look("SynFlow", _OLIVE, "d", "-."),
+    "saliency kl": Look("Saliency of KL", _OLIVE, "s", ":"),
+    "magnitude": Look("Magnitude", _PINK, "p", ":"),
+    "random": Look("Random", _GREY, "X", "--"),
+    "random erk": Look("Random, ERK", _GREY, "o", ":"),
+    "dense": Look("Dense", _BLACK, "*", "-."),
 }
 
 
@@ -38,9 +50,14 @@ def look(name: str) -> Look:
     return LOOKS.get(name, Look(name, "#444444", "p", "-."))
 
 
-def method_id(method: str, objective: object) -> str:
-    """The key of LOOKS for a result row: CTS is told apart by its objective."""
-    return f"cts {objective}" if method == "cts" else method
+def method_id(method: str, objective: object, options: object) -> str:
+    """The key of LOOKS for a result row: objectives and layer shares are told apart."""
+    parts = [method]
+    if isinstance(objective, str):
+        parts.append(objective)
+    if "layers=erk" in str(options):
+        parts.append("erk")
+    return " ".join(parts)
 
 
 def apply() -> None:

@@ -1,13 +1,14 @@
 """What suites are made of: lines, blocks, the values that papers print, and cells of two kinds."""
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from benchmarks.cells import Cell
 from benchmarks.presets import Preset
+from lottery.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -113,20 +114,8 @@ class Place:
 
         `more` are fields of Cell. The training recipe plays no part.
         """
-        return Cell(
-            suite=self.suite,
-            paper=self.paper,
-            table=self.table,
-            preset=self.preset.name,
-            method=method,
-            model=self.preset.model(self.model),
-            dataset=self.preset.dataset(self.dataset),
-            density=density,
-            pruned_at="init",
-            options=self.preset.options(method, self.model),
-            norm_scale="one",
-            **more,
-        )
+        cell = self.cell(method, density, "init")
+        return replace(cell, norm_scale="one", recipe=Recipe(), **more)
 
     def edge_popup(self, density: float, method: str = "edge_popup") -> Cell:
         """Edge-popup on the weights its paper found best: signed constants, scaled by density."""

@@ -12,19 +12,33 @@ import pytest
 from plots import sparsity_accuracy, style
 
 COLUMNS = ["paper", "dataset", "model", "method", "objective", "ablation", "protocol", "seed"]
+MORE = ["density_requested", "density", "accuracy", "options"]
 
 
 def results(path: Path) -> Path:
     rows: list[tuple[object, ...]] = [
-        ("cts", "digits", "resnet20", "cts", "kl", "none", 1, seed, density, density, accuracy)
+        (
+            "cts",
+            "digits",
+            "resnet20",
+            "cts",
+            "kl",
+            "none",
+            1,
+            seed,
+            density,
+            density,
+            accuracy,
+            None,
+        )
         for seed in (0, 1, 2)
         for density, accuracy in ((0.018, 90.0 + seed), (0.003, 60.0 + 5 * seed))
     ]
-    rows += [("cts", "digits", "resnet20", "ltr", "", "none", 1, 0, 0.018, 0.018, 92.0)]
-    rows += [("crbg", "digits", "resnet20", "crbg", "", "none", 1, 0, None, 0.6, 97.0)]
-    rows += [("crbg", "digits", "wide_resnet20", "crbg", "", "none", 1, 0, None, 0.5, 98.0)]
-    rows += [("cts", "digits", "resnet20", "cts", "kl", "invert", 1, 0, 0.018, 0.018, 10.0)]
-    frame = pd.DataFrame(rows, columns=[*COLUMNS, "density_requested", "density", "accuracy"])
+    rows += [("cts", "digits", "resnet20", "ltr", None, "none", 1, 0, 0.018, 0.018, 92.0, None)]
+    rows += [("crbg", "digits", "resnet20", "crbg", None, "none", 1, 0, None, 0.6, 97.0, None)]
+    rows += [("crbg", "digits", "wide_resnet20", "crbg", None, "none", 1, 0, None, 0.5, 98.0, None)]
+    rows += [("cts", "digits", "resnet20", "cts", "kl", "invert", 1, 0, 0.018, 0.018, 10.0, None)]
+    frame = pd.DataFrame(rows, columns=[*COLUMNS, *MORE])
     path.parent.mkdir(parents=True)
     frame.to_csv(path, index=False)
     return path
@@ -81,4 +95,3 @@ def test_no_results_yet(tmp_path: Path) -> None:
 def test_methods_differ_without_colour() -> None:
     marks = [(each.marker, each.line) for each in style.LOOKS.values()]
     assert len(set(marks)) == len(marks)
-    assert len({each.colour for each in style.LOOKS.values()}) == len(style.LOOKS)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from lottery.batches import Data
-from lottery.mask import Mask
+from lottery.mask import Mask, kept_count
 from lottery.network import Network
 from lottery.recipe import Recipe
 from lottery.registry import method
@@ -65,7 +65,9 @@ def iterative_magnitude(
 
     Raises:
         ValueError: a pruning rate outside (0, 1).
+        BadInput: a density that is none, or that keeps no weight.
     """
+    kept_count(density, network.layout.total)
     mask = Mask.full(network.layout, network.device)
     for level in levels(density, pruning_rate):
         magnitudes = runner.train(network, mask).weights.abs()

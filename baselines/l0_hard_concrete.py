@@ -8,7 +8,7 @@ import torch
 from lottery.batches import Data
 from lottery.cts import plan, search_epochs
 from lottery.errors import BadInput
-from lottery.mask import Mask
+from lottery.mask import Mask, kept_count
 from lottery.network import Network
 from lottery.objectives import loss
 from lottery.pressures import ExpectedL0, GradBalance, Pressure
@@ -45,8 +45,9 @@ def l0_hard_concrete(
         lr: Adam's learning rate, divided by 10 at 90% of the search.
 
     Raises:
-        BadInput: lambda negative or not finite.
+        BadInput: lambda negative or not finite, or a density that keeps no weight.
     """
+    kept_count(density, network.layout.total)
     if not (lam >= 0 and math.isfinite(lam)):
         raise BadInput(f"l0_hard_concrete's lam must be at least 0 and finite, got {lam}")
     pressure: Pressure = GradBalance.to(min(1.1 * density, 1.0), 0.99, network.device)

@@ -168,11 +168,15 @@ def _check_value(name: str, value: str, cells: Sequence[Cell]) -> None:
             raise BadInput(f"density {value!r} is not a number") from None
         if not 0 < density <= 1:
             raise BadInput(f"density {value} is outside (0, 1]")
-    present = sorted({str(FILTERS[name](cell)) for cell in cells})
+    present = sorted({_shown(FILTERS[name](cell)) for cell in cells})
     if not any(_matches(FILTERS[name](cell), value) for cell in cells):
         near = get_close_matches(value, present, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]}? " if near else ""
         raise BadInput(f"no cell with {name} {value!r}: {hint}here are {', '.join(present)}")
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _matches(actual: Any, value: str) -> bool:

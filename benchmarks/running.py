@@ -14,7 +14,7 @@ from benchmarks.checks import check_cells, choose_device, choose_precision
 from benchmarks.cost import listing, pieces
 from benchmarks.pipeline import Bench, run_cell
 from benchmarks.provenance import commit
-from benchmarks.store import Store
+from benchmarks.store import Store, require_writable
 from benchmarks.watch import Stopped, Watch
 from lottery.data import DataError
 
@@ -58,6 +58,7 @@ def run(cells: Sequence[Cell], store: Store, job: Job, *, show: bool = True) -> 
     device = choose_device(job.device)
     precision = choose_precision(job.precision, device)
     check_cells(cells, job.data_root)
+    require_writable("cache", job.cache_root)
     watch = Watch(job.budget, show=show)
     bench = Bench(job.data_root, job.cache_root, device, precision, watch)
     if job.jobs > 1:

@@ -41,12 +41,7 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=path.parent):
-                pass
-        except OSError as error:
-            raise BadInput(f"results folder {path.parent} cannot be written: {error}") from error
+        require_writable("results", path.parent)
         self._lock = FileLock(path.parent / f".{path.name}.lock")
         self.rows()
 
@@ -110,6 +105,20 @@ class Store:
 
     def _replace(self, text: str) -> None:
         write_text(self.path, text)
+
+
+def require_writable(kind: str, folder: Path) -> None:
+    """Make a folder if it is not there.
+
+    Raises:
+        BadInput: it cannot be made or written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise BadInput(f"{kind} folder {folder} cannot be written: {error}") from error
 
 
 def write_text(path: Path, text: str) -> None:

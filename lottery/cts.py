@@ -9,7 +9,7 @@ import torch
 import lottery.objectives  # noqa: F401  (registers them)
 from lottery.batches import Data
 from lottery.errors import check_name
-from lottery.mask import Mask
+from lottery.mask import Mask, kept_count
 from lottery.network import Network
 from lottery.pressures import GradBalance
 from lottery.recipe import Recipe
@@ -68,7 +68,9 @@ def cts(
 
     Raises:
         UnknownName: an objective, gradient step or search length that does not exist.
+        BadInput: a density that is none, or that keeps no weight.
     """
+    kept_count(density, network.layout.total)
     check_name("gradient step", gradient_step, GRADIENT_STEPS)
     epochs = search_epochs(runner.recipe.epochs, search)
     # alpha starts at kappa (Section IV-B), kept finite at density 1.

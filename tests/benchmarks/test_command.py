@@ -76,6 +76,11 @@ def test_an_unwritable_results_folder(run: Run, tmp_path: Path) -> None:
     assert_refused(run("table2"), "results", "cannot be written")
 
 
+def test_an_unwritable_cache_folder(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "cache_root").write_text("a file")
+    assert_refused(run("table2", "--preset", "tiny"), "cache", "cannot be written")
+
+
 def test_a_foreign_results_file_is_left_alone(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "results" / "demo" / "table2.csv"
     path.parent.mkdir(parents=True)

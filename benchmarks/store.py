@@ -13,6 +13,7 @@ from filelock import FileLock
 
 from benchmarks.cells import PROTOCOL
 from lottery.errors import BadInput
+from lottery.files import replacing
 
 Row = dict[str, str]
 
@@ -69,7 +70,7 @@ class Store:
                     os.fsync(file.fileno())
             else:  # a new file, or one from before a column was added
                 old_lines = [_csv_line([old[name] for name in HEADER]) for old in before]
-                self._replace("".join([_csv_line(HEADER), *old_lines, line]))
+                write_text(self.path, "".join([_csv_line(HEADER), *old_lines, line]))
 
     def _read(self) -> list[Row]:
         if not self.path.exists():
@@ -92,7 +93,7 @@ class Store:
         aside = self.path.with_name(f"{self.path.name}.partial")
         with aside.open("a") as file:
             file.write(rest + "\n")
-        self._replace("".join(f"{line}\n" for line in lines))
+        write_text(self.path, "".join(f"{line}\n" for line in lines))
         print(
             f"warning: {self.path} ended in half a line; it is now in {aside.name}, "
             "its cell will run again",
@@ -102,9 +103,6 @@ class Store:
     def _header(self) -> list[str]:
         with self.path.open() as file:
             return file.readline().rstrip("\n").split(",")
-
-    def _replace(self, text: str) -> None:
-        write_text(self.path, text)
 
 
 def require_writable(kind: str, folder: Path) -> None:
@@ -122,14 +120,9 @@ def require_writable(kind: str, folder: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file under a temporary name, then rename it into place."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    with os.fdopen(handle, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.chmod(temporary, 0o644)
-    os.replace(temporary, path)
+    """Write a text file, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(text)
 
 
 def _csv_line(values: list[Any]) -> str:

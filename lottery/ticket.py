@@ -1,8 +1,6 @@
 """A ticket: a mask and the weights it belongs to; and its file."""
 
 import json
-import os
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from lottery.files import replacing
 from lottery.layout import Layout
 from lottery.mask import Mask
 
@@ -76,17 +75,10 @@ class Ticket:
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], header: dict[str, str]) -> None:
     """Write a safetensors file under a temporary name, then rename it into place."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
-    os.close(handle)
-    try:
-        # Copies, because safetensors refuses tensors that share memory.
-        whole = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
+    # Copies, because safetensors refuses tensors that share memory.
+    whole = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
+    with replacing(path) as temporary:
         save_file(whole, temporary, header)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

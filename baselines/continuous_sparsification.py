@@ -100,8 +100,11 @@ def continuous_sparsification(
     runner.loop("search", range(rounds * per_round), step, Resumable(optimiser, s=s, theta=theta))
     scores = s.detach()
     mask = Mask.top(network.layout, scores, density)
-    trained = network.at(theta[:d] * mask.keep, theta[d:]) if use == "pruning" else None
-    return Found(mask, scores=scores, trained=trained)
+    if use == "ticket":
+        return Found(mask, scores=scores)
+    # Open gates end at 1 / sigmoid(s0), which the weights were trained with.
+    opened = theta[:d] * mask.keep * gate(torch.ones_like(s), torch.inf, s0)
+    return Found(mask, scores=scores, trained=network.at(opened, theta[d:]))
 
 
 def gate(s: Tensor, hardness: float, s0: float) -> Tensor:

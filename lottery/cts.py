@@ -11,7 +11,7 @@ from lottery.batches import Data
 from lottery.errors import check_name
 from lottery.mask import Mask, kept_count
 from lottery.network import Network
-from lottery.pressures import GradBalance
+from lottery.pressures import GradBalance, Lagrange, Pressure
 from lottery.recipe import Recipe
 from lottery.registry import method, objectives
 from lottery.relaxations import Concrete
@@ -19,7 +19,6 @@ from lottery.runner import Runner
 from lottery.search import Found, drop_at, search_gates
 
 SEARCHES = {"full": 1.0, "half": 0.5, "quick": 0.125}
-GRADIENT_STEPS = ["gradbalance"]
 
 
 def search_epochs(training_epochs: int, search: str) -> int:
@@ -49,6 +48,7 @@ def cts(
     eta: float = 0.99,
     slack: float = 1.1,
     lr: float = 0.1,
+    lagrange_lr: float = 0.01,
 ) -> Found:
     """Search a ticket of a given density by gradient descent on concrete gates.
 
@@ -56,11 +56,12 @@ def cts(
         network: f at theta_k; its weights are not changed.
         density: kappa, in (0, 1].
         objective: R, a registered objective.
-        gradient_step: "gradbalance" (Algorithm 2).
+        gradient_step: "gradbalance" (Algorithm 2) or "lagrange" (Algorithm 1).
         search: "full", "half" or "quick": as many epochs as training, 1/2 or 1/8 of them.
         tau: temperature of the gates, not annealed (Section IV-D).
         eta: smoothing of GradBalance's lambda.
         slack: kappa_eff / kappa, how much denser the constraint is than the ticket.
+        lagrange_lr: step size of Lagrange's lambda, which the paper tunes and does not print.
         lr: Adam's learning rate, divided by 10 at 90% of the search (Section V-A).
 
     Returns:
@@ -71,7 +72,10 @@ def cts(
         BadInput: a density that is none, or that keeps no weight.
     """
     kept_count(density, network.layout.total)
-    check_name("gradient step", gradient_step, GRADIENT_STEPS)
+    check_name("gradient step", gradient_step, ["gradbalance", "lagrange"])
+    pressure: Pressure = GradBalance.to(min(slack * density, 1.0), eta, network.device)
+    if gradient_step == "lagrange":
+        pressure = Lagrange(density, lagrange_lr, network.device)
     epochs = search_epochs(runner.recipe.epochs, search)
     # alpha starts at kappa (Section IV-B), kept finite at density 1.
     logit = torch.logit(torch.tensor(density), eps=1e-6).item()
@@ -79,7 +83,7 @@ def cts(
         network,
         data,
         Concrete(tau),
-        GradBalance.to(min(slack * density, 1.0), eta, network.device),
+        pressure,
         objectives[objective],
         start=torch.full_like(network.weights, logit),
         optimiser=partial(torch.optim.Adam, lr=lr),

@@ -61,6 +61,33 @@ class ExpectedL0:
         return self.strength * self._share * keep_gradient
 
 
+def sparsity_constraint(
+    keep: Tensor, keep_gradient: Tensor, density: float
+) -> tuple[Tensor, Tensor]:
+    """E|m|_0 / (density d) - 1 (CTS Eq. 10), and its gradient by the gate parameter, shape (d,)."""
+    scale = 1 / (density * keep.numel())
+    return keep.sum() * scale - 1, keep_gradient * scale
+
+
+class Lagrange:
+    """Algorithm 1 of CTS: lambda is a variable too, and climbs the constraint that it multiplies.
+
+    Args:
+        density: kappa, the density that the constraint asks for.
+        lr: step size of lambda's gradient ascent, which starts at 0. The paper tunes it.
+    """
+
+    def __init__(self, density: float, lr: float, device: torch.device) -> None:
+        self._density, self._lr = density, lr
+        self.strength = torch.zeros((), device=device)
+
+    def gradient(self, keep: Tensor, keep_gradient: Tensor, objective: Tensor) -> Tensor:
+        sparsity, g_sparsity = sparsity_constraint(keep, keep_gradient, self._density)
+        pressure = self.strength * g_sparsity
+        self.strength += self._lr * sparsity
+        return pressure
+
+
 @dataclass
 class GradBalance:
     """Algorithm 2 of CTS: the constraint's gradient is brought to the norm of the objective's.
@@ -75,9 +102,7 @@ class GradBalance:
     strength: Tensor
 
     def gradient(self, keep: Tensor, keep_gradient: Tensor, objective: Tensor) -> Tensor:
-        scale = 1 / (self.density * keep.numel())
-        sparsity = keep.sum() * scale - 1  # Eq. 10
-        g_sparsity = keep_gradient * scale
+        sparsity, g_sparsity = sparsity_constraint(keep, keep_gradient, self.density)
         target = objective.norm() / g_sparsity.norm().clamp_min(1e-30)
         target = torch.where(sparsity > 0, target, 0.0)  # one-sided: lines 4 to 8
         smoothed = self.eta * self.strength + (1 - self.eta) * target

@@ -5,7 +5,7 @@ ARGS ?=
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-SUITES := table2 sparsity-accuracy
+SUITES := table2 sparsity-accuracy sanity-checks
 
 .PHONY: help $(SUITES) test lint data clean
 
@@ -24,7 +24,7 @@ $(INSTALLED): pyproject.toml
 
 $(SUITES): $(INSTALLED)
 	@$(BIN)/python -m benchmarks $@ --preset $(PRESET) $(if $(SEEDS),--seeds $(SEEDS)) $(ARGS)
-	@$(BIN)/python -m plots.sparsity_accuracy $@ --preset $(PRESET)
+	@$(BIN)/python -m plots $@ --preset $(PRESET)
 
 test: $(INSTALLED)
 	@$(BIN)/python -m pytest

@@ -8,6 +8,7 @@ from tabulate import tabulate
 
 from benchmarks.cells import Cell
 from benchmarks.presets import Preset
+from benchmarks.sanity import judge
 from benchmarks.store import Row
 from benchmarks.suites import Block, Line
 
@@ -26,6 +27,8 @@ def render(
     for block in blocks:
         heading = f"## {block.paper.upper()} {block.table}: {block.title}"
         parts += [heading, (_by_density if block.by_density else _by_line)(block, by_key, seeds)]
+        if verdicts := _verdicts(block, by_key, seeds):
+            parts.append(verdicts)
         if note := stand_in_note(block, preset):
             parts.append(note)
     return "\n\n".join(parts) + "\n"
@@ -76,6 +79,33 @@ def _by_density(block: Block, by_key: dict[str, Row], seeds: Sequence[int]) -> s
         *(["its own"] if free else []),
     ]
     return tabulate(lines, headers, "github", disable_numparse=True)
+
+
+def _verdicts(block: Block, by_key: dict[str, Row], seeds: Sequence[int]) -> str:
+    """Whether each ticket passes its sanity checks, where the block has ablations."""
+    groups: dict[tuple[str, float], dict[str, dict[int, float]]] = {}
+    for line in block.lines:
+        if line.cell and line.cell.density is not None:
+            label = line.label.split(",")[0]
+            accuracies = {
+                int(row["seed"]): float(row["accuracy"]) for row in _rows(line.cell, by_key, seeds)
+            }
+            groups.setdefault((label, line.cell.density), {})[line.cell.ablation] = accuracies
+    lines = []
+    for (label, density), by_ablation in groups.items():
+        ablations = {name: found for name, found in by_ablation.items() if name != "none"}
+        if not ablations:
+            continue
+        verdict = judge(by_ablation["none"], ablations)
+        words = {True: "yes", False: "no", None: "not enough seeds to tell"}
+        gains = ", ".join(
+            f"{name} {gain:+.1f}"
+            + (f" (p {p:.2g})" if (p := verdict.p_values.get(name)) is not None else "")
+            for name, gain in verdict.gains.items()
+        )
+        lines.append([label, _sparsity(100 * (1 - density)), words[verdict.passes], gains])
+    headers = ["method", "sparsity", "passes", "ticket minus ablation, points (corrected p)"]
+    return tabulate(lines, headers, "github", disable_numparse=True) if lines else ""
 
 
 def _rows(cell: Cell | None, by_key: dict[str, Row], seeds: Sequence[int]) -> list[Row]:

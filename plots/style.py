@@ -1,13 +1,11 @@
 """How every figure looks: one colour, marker and line per method, readable in grey print too."""
 
-from pathlib import Path
 from typing import NamedTuple
 
 import matplotlib
 import matplotlib.pyplot as plt
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 
@@ -85,12 +83,3 @@ def _apart(densities: list[float], factor: float) -> list[float]:
         if not kept or density / kept[-1] > factor:
             kept.append(density)
     return kept
-
-
-def save(figure: Figure, source: Path) -> None:
-    """Write a figure beside its CSV as PNG and PDF, each whole or not at all."""
-    for suffix in (".png", ".pdf"):
-        whole = source.with_suffix(suffix)
-        half = whole.with_name(f".{whole.stem}.tmp{suffix}")
-        figure.savefig(half)
-        half.replace(whole)

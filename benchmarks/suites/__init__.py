@@ -6,6 +6,7 @@ from dataclasses import replace
 from benchmarks.cells import Cell
 from benchmarks.presets import Preset
 from benchmarks.suites.parts import Block, Line, Printed
+from benchmarks.suites.sanity_checks import sanity_checks
 from benchmarks.suites.sparsity_accuracy import sparsity_accuracy
 from benchmarks.suites.table2 import table2
 from lottery.errors import check_name
@@ -15,6 +16,7 @@ __all__ = ["SUITES", "Block", "Line", "Printed", "cells_of", "get_suite"]
 SUITES: dict[str, Callable[[Preset], tuple[Block, ...]]] = {
     "table2": table2,
     "sparsity-accuracy": sparsity_accuracy,
+    "sanity-checks": sanity_checks,
 }
 
 

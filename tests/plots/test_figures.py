@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from plots import sparsity_accuracy, style
+from plots import sanity_checks, sparsity_accuracy, style
 
 COLUMNS = ["paper", "dataset", "model", "method", "objective", "ablation", "protocol", "seed"]
 MORE = ["density_requested", "density", "accuracy", "options"]
@@ -45,7 +45,7 @@ def results(path: Path) -> Path:
 
 
 def test_the_line_is_the_mean_over_seeds_and_ablations_stay_out(tmp_path: Path) -> None:
-    rows = pd.read_csv(results(tmp_path / "demo" / "t.csv"))
+    rows = pd.read_csv(results(tmp_path / "demo" / "table2.csv"))
     style.apply()
     figure, ax = plt.subplots()
     sparsity_accuracy.draw_panel(ax, rows[(rows["paper"] == "cts") & (rows["ablation"] == "none")])
@@ -66,10 +66,10 @@ def test_the_line_is_the_mean_over_seeds_and_ablations_stay_out(tmp_path: Path) 
 
 
 def test_png_and_pdf_are_written_and_drawn_again_only_when_older(tmp_path: Path) -> None:
-    source = results(tmp_path / "demo" / "t.csv")
+    source = results(tmp_path / "demo" / "table2.csv")
 
     def draw() -> int:
-        command = [sys.executable, "-m", "plots.sparsity_accuracy", "t", f"--results={tmp_path}"]
+        command = [sys.executable, "-m", "plots", "table2", f"--results={tmp_path}"]
         return subprocess.run(command, check=True, stdout=subprocess.DEVNULL).returncode
 
     draw()
@@ -86,10 +86,36 @@ def test_png_and_pdf_are_written_and_drawn_again_only_when_older(tmp_path: Path)
 
 
 def test_no_results_yet(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "plots.sparsity_accuracy", "t", f"--results={tmp_path}"]
+    command = [sys.executable, "-m", "plots", "table2", f"--results={tmp_path}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr == f"error: there is no {tmp_path}/demo/t.csv; run the suite first\n"
+    assert done.stderr == f"error: there is no {tmp_path}/demo/table2.csv; run the suite first\n"
+
+
+def test_a_suite_without_a_figure(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "plots", "table9", f"--results={tmp_path}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: no figure for 'table9': table2, ")
+
+
+def test_sanity_checks_have_a_panel_per_method_and_a_line_per_ablation() -> None:
+    rows = [
+        ("cts", "digits", "resnet20", method, None, ablation, 1, seed, d, d, 50.0 + seed, None, at)
+        for method, at in (("snip", "init"), ("ltr", "rewind"))
+        for ablation in ("none", "shuffle_layerwise", "invert")
+        for seed in (0, 1)
+        for d in (0.1, 0.01)
+    ]
+    style.apply()
+    frame = pd.DataFrame(rows, columns=[*COLUMNS, *MORE, "pruned_at"])
+    figure = sanity_checks.draw(frame)
+    titles = [ax.get_title() for ax in figure.axes if ax.get_visible()]
+    assert titles == ["SNIP, drawn at init, resnet20", "LTR, drawn at rewind, resnet20"]
+    for ax in figure.axes[:2]:
+        assert len(ax.lines) == 3
+        assert np.asarray(ax.lines[0].get_ydata()).tolist() == pytest.approx([50.5, 50.5])
+    plt.close(figure)
 
 
 def test_methods_differ_without_colour() -> None:

@@ -1,0 +1,60 @@
+"""The criterion of the sanity checks."""
+
+import math
+
+import pytest
+from scipy import stats
+
+from benchmarks.sanity import holm, judge
+
+
+def test_a_clear_winner_passes() -> None:
+    ticket = {0: 80.0, 1: 81.0, 2: 79.5}
+    verdict = judge(
+        ticket,
+        {"shuffle": {0: 60.0, 1: 61.5, 2: 59.0}, "invert": {0: 10.0, 1: 12.0, 2: 9.0}},
+    )
+    assert verdict.passes is True
+    assert verdict.gains == pytest.approx({"shuffle": 20.0, "invert": 69.8333}, abs=1e-3)
+
+
+def test_one_ablation_that_is_as_good_fails_the_whole() -> None:
+    ticket = {0: 80.0, 1: 81.0, 2: 79.5}
+    verdict = judge(
+        ticket, {"shuffle": {0: 80.5, 1: 80.0, 2: 79.6}, "invert": {0: 10.0, 1: 12.0, 2: 9.0}}
+    )
+    assert verdict.passes is False
+    assert verdict.p_values["invert"] < 0.05 < verdict.p_values["shuffle"]
+
+
+def test_the_test_is_one_sided_and_paired() -> None:
+    ticket, other = {0: 50.0, 1: 70.0, 2: 90.0}, {0: 48.0, 1: 68.5, 2: 87.0}
+    differences = [2.0, 1.5, 3.0]
+    mean = sum(differences) / 3
+    spread = math.sqrt(sum((d - mean) ** 2 for d in differences) / 2)
+    t = mean / (spread / math.sqrt(3))
+    verdict = judge(ticket, {"shuffle": other})
+    assert verdict.p_values["shuffle"] == pytest.approx(float(stats.t.sf(t, 2)))
+    assert verdict.passes is True
+    assert judge(other, {"shuffle": ticket}).passes is False
+
+
+@pytest.mark.parametrize("seeds", [[], [0]])
+def test_too_few_seeds_to_tell(seeds: list[int]) -> None:
+    assert judge({s: 90.0 for s in seeds}, {"invert": {0: 10.0}}).passes is None
+
+
+def test_only_common_seeds_are_compared() -> None:
+    verdict = judge({0: 90.0, 1: 91.0, 2: 10.0}, {"invert": {0: 50.0, 1: 52.0, 9: 99.0}})
+    assert verdict.gains == {"invert": 39.5}
+    assert verdict.passes is True
+
+
+def test_differences_without_spread() -> None:
+    assert judge({0: 90.0, 1: 91.0}, {"invert": {0: 80.0, 1: 81.0}}).passes is True
+    assert judge({0: 90.0, 1: 91.0}, {"invert": {0: 90.0, 1: 91.0}}).passes is False
+
+
+def test_holm_by_hand() -> None:
+    corrected = holm({"a": 0.01, "b": 0.04, "c": 0.03})
+    assert corrected == pytest.approx({"a": 0.03, "c": 0.06, "b": 0.06})

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from lottery.batches import Data
 from lottery.errors import check_name
-from lottery.mask import Mask
+from lottery.mask import Mask, kept_count
 from lottery.network import Network
 from lottery.randomness import child
 from lottery.recipe import Recipe
@@ -61,7 +61,9 @@ def continuous_sparsification(
 
     Raises:
         UnknownName: another use.
+        BadInput: a density that is none, or that keeps no weight.
     """
+    kept_count(density, network.layout.total)
     check_name("use", use, ["ticket", "pruning"])
     d = network.layout.total
     s = torch.full_like(network.weights, s0).requires_grad_()

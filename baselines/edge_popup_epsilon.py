@@ -9,6 +9,7 @@ import torch.nn.functional as F
 
 from baselines.edge_popup import edge_popup
 from lottery.batches import Data
+from lottery.mask import kept_count
 from lottery.network import Network
 from lottery.randomness import child
 from lottery.recipe import Recipe
@@ -50,7 +51,11 @@ def edge_popup_epsilon(
         epsilon: largest change of a weight.
         perturbation_epochs, perturbation_lr: of the projected SGD.
         epochs, batch_size: of edge-popup.
+
+    Raises:
+        BadInput: a density that is none, or that keeps no weight.
     """
+    kept_count(density, network.layout.total)
     start = network.weights
     weights = start.clone().requires_grad_()
     optimiser = torch.optim.SGD([weights], lr=perturbation_lr, momentum=0.9)

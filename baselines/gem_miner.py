@@ -1,12 +1,13 @@
 """Gem-Miner (Sreenivasan et al. 2022, "Rare gems"): rounded scores, frozen step by step."""
 
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from lottery.batches import Data
-from lottery.mask import Mask
+from lottery.mask import Mask, kept_count
 from lottery.network import Network
 from lottery.objectives import loss
 from lottery.pressures import NoPressure
@@ -34,21 +35,24 @@ def gem_miner(
 ) -> Found:
     """Learn scores in [0, 1] whose rounding is the mask; freeze the lowest at zero (Algorithm 1).
 
-    After e of E epochs density^(e / E) of the weights are not frozen, so that the last freezing
-    leaves the density asked for. The paper tunes lambda and the rate for every density; these are
-    its values at 1.44%.
+    Every step projects the scores to [0, 1]. After e of E epochs density^(e / E) of the weights
+    are not frozen, so that the last freezing leaves the density asked for. The paper tunes lambda
+    and the rate for every density; these are its values at 1.44%.
 
     Args:
         lam: of the penalty lam * |scores|^2.
         lr, momentum, epochs, batch_size: of SGD with a cosine schedule.
         freeze_every: epochs between freezings.
+
+    Raises:
+        BadInput: a density that is none, or that keeps no weight.
     """
+    kept_count(density, network.layout.total)
     alive = torch.ones_like(network.weights)
     layout = network.layout
     start = torch.rand(layout.total, generator=child(generator, "scores", device="cpu"))
 
     def after_epoch(scores: Tensor, epoch: int) -> None:
-        scores.clamp_(0, 1)
         if epoch % freeze_every == 0 or epoch == epochs:
             within = Mask(layout, alive.bool())
             alive.copy_(Mask.top(layout, scores, density ** (epoch / epochs), within).keep)
@@ -61,7 +65,7 @@ def gem_miner(
         loss,
         start=start.to(network.device),
         # weight_decay adds its value times the score to the gradient; lam * score^2 adds 2 lam.
-        optimiser=partial(torch.optim.SGD, lr=lr, momentum=momentum, weight_decay=2 * lam),
+        optimiser=partial(projected_sgd, lr=lr, momentum=momentum, weight_decay=2 * lam),
         schedule=cosine,
         epochs=epochs,
         batch_size=batch_size,
@@ -72,3 +76,15 @@ def gem_miner(
     )
     mask = Mask(layout, alive.bool())
     return Found(mask, scores=scores.masked_fill(~mask.keep, -1.0), log=log)
+
+
+def projected_sgd(parameters: list[Tensor], **options: Any) -> torch.optim.Optimizer:
+    """SGD that brings the parameters back to [0, 1] after every step."""
+    optimiser = torch.optim.SGD(parameters, **options)
+
+    def project(*_: object) -> None:
+        for parameter in parameters:
+            parameter.detach().clamp_(0, 1)
+
+    optimiser.register_step_post_hook(project)
+    return optimiser

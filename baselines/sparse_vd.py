@@ -5,8 +5,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lottery.batches import Data
-from lottery.mask import Mask
+from lottery.mask import Mask, kept_count
 from lottery.network import Network
+from lottery.pruning import check_finite
 from lottery.randomness import child, derive
 from lottery.registry import method
 from lottery.runner import Runner
@@ -43,7 +44,13 @@ def sparse_vd(
 
     Returns:
         The mask over the trained weights, which are judged as they are.
+
+    Raises:
+        BadInput: a density that is none, or that keeps no weight.
+        ValueError: weights or variances that are not finite in the end.
     """
+    if density is not None:
+        kept_count(density, network.layout.total)
     d = network.layout.total
     theta = torch.cat([network.weights, network.rest]).requires_grad_()
     log_sigma2 = torch.full_like(network.weights, -10.0).requires_grad_()
@@ -68,6 +75,7 @@ def sparse_vd(
     state = Resumable(optimiser, theta=theta, log_sigma2=log_sigma2)
     runner.loop("search", range(total), step, state)
     scores = -log_alpha(theta[:d], log_sigma2).detach()
+    check_finite(network.layout, scores)
     if density is None:
         mask = Mask(network.layout, scores > -threshold)
     else:

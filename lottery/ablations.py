@@ -47,8 +47,10 @@ def invert(ticket: Ticket, generator: torch.Generator, fresh: Callable[[], Netwo
     """
     if ticket.scores is None:
         raise ValueError("a ticket without scores cannot be inverted")
-    keep = Mask.top(ticket.mask.layout, -ticket.scores, ticket.mask.density)
-    return replace(ticket, mask=keep, scores=-ticket.scores)
+    layout, density = ticket.mask.layout, ticket.mask.density
+    # From the end, so that ties go to the higher index: up to density 1/2 nothing is kept twice.
+    keep = Mask.top(layout, -ticket.scores.flip(0), density).keep.flip(0)
+    return replace(ticket, mask=Mask(layout, keep), scores=-ticket.scores)
 
 
 ABLATIONS: dict[str, Ablation] = {

@@ -10,6 +10,7 @@ from lottery.mask import Mask
 from lottery.network import Network
 from lottery.objectives import loss
 from lottery.pressures import ExpectedL0
+from lottery.pruning import check_finite
 from lottery.registry import method
 from lottery.relaxations import GaussianHardSigmoid
 from lottery.runner import Runner
@@ -48,7 +49,8 @@ def crbg(
         The mask mu > 0; the scores are mu; the soft gates are mu clipped to [0, 1].
 
     Raises:
-        ValueError: a density target, or lambda or sigma not positive and finite.
+        ValueError: a density target, lambda or sigma not positive and finite, or means that are
+            not finite in the end.
     """
     if density is not None:
         raise ValueError(f"crbg takes no density target, got {density}; its lambda decides")
@@ -69,4 +71,5 @@ def crbg(
         generator=generator,
         runner=runner,
     )
+    check_finite(network.layout, mu)  # NaN > 0 is False: a search gone wrong would look sparse
     return Found(Mask(network.layout, mu > 0), scores=mu, soft_gates=mu.clamp(0, 1), log=log)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from lottery.layout import Layout
-from lottery.mask import Mask
+from lottery.mask import Mask, kept_count
 from lottery.network import Network
 from lottery.search import Found
 
@@ -25,8 +25,10 @@ def prune_in_rounds(
         The mask, and as scores the last round's, with -inf where an earlier round pruned.
 
     Raises:
+        BadInput: a density that is none, or that keeps no weight.
         ValueError: fewer than one round, or scores that are not finite, with the layer's name.
     """
+    kept_count(density, network.layout.total)
     if rounds < 1:
         raise ValueError(f"rounds must be at least 1, got {rounds}")
     mask = Mask.full(network.layout, network.device)

@@ -1,0 +1,149 @@
+"""What holds for every registered method, run on a tiny network for seconds."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+import baselines  # noqa: F401  (registers the methods)
+import lottery.crbg
+import lottery.cts  # noqa: F401
+from lottery.batches import Data
+from lottery.errors import UnknownName
+from lottery.mask import Mask
+from lottery.network import Network
+from lottery.randomness import generator
+from lottery.recipe import Recipe
+from lottery.registry import methods, objectives
+from lottery.runner import Runner
+from lottery.search import Found
+from lottery.steps import Keeper, NoKeeper
+from tests.conftest import global_state, interrupted
+
+# 256 digits in batches of 64: a search of two epochs has 8 steps.
+RECIPE = Recipe(epochs=2, rewind_epochs=0, batch_size=64)
+SHORT = {
+    "epochs": 2,
+    "perturbation_epochs": 1,
+    "rounds": 2,
+    "freeze_every": 1,
+    "batch_size": 64,
+    "lr": 0.05,
+}
+DENSITY = 0.1  # low enough that Gem-Miner freezes scores that round to 1
+NAMES = methods.names()
+SEARCHES = [name for name in NAMES if methods[name].wants_runner]
+# These have no loop of their own: each level is a training, which is the runner's to resume.
+TRAIN_ONLY = {"imp", "ltr"}
+
+
+def draw(name: str, network: Network, data: Data, keeper: Keeper | None = None) -> Found:
+    """Draw with a method as the suite does, at short options."""
+    method = methods[name]
+    options: dict[str, Any] = {k: v for k, v in SHORT.items() if k in method.options}
+    if method.wants_runner:
+        options["runner"] = Runner(data, RECIPE, 0, keeper=keeper)
+    density = None if not method.sets_density else 1.0 if name == "dense" else DENSITY
+    found = method.draw(network, data, density, generator(0, "method", name), **options)
+    if isinstance(found, Tensor):
+        assert density is not None
+        found = Found(Mask.top(network.layout, found, density), scores=found)
+    if isinstance(found, Mask):
+        found = Found(found)
+    assert isinstance(found, Found)
+    return found
+
+
+def outcome(found: Found) -> list[Any]:
+    """Everything that a method returned, to compare bit by bit."""
+    tensors = [found.mask.keep, found.scores, found.soft_gates]
+    if found.trained is not None:
+        tensors += [found.trained.weights, found.trained.rest]
+    return [None if t is None else t.numpy().tobytes() for t in tensors] + [found.log]
+
+
+def test_the_contracts_names_are_there() -> None:
+    assert set(NAMES) >= set(
+        "dense crbg cts edge_popup gem_miner snip grasp synflow imp ltr random magnitude "
+        "continuous_sparsification l0_hard_concrete".split()
+    )
+    wanted = "loss delta_loss grad_norm kl feature grad_match".split()
+    assert set(objectives.names()) >= set(wanted)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if methods[name].sets_density])
+def test_the_density_is_exact(name: str, tiny: Network, digits: Data) -> None:
+    found = draw(name, tiny, digits)
+    # Edge-popup keeps every layer's share, rounded.
+    per_layer = round(DENSITY * 36) + round(DENSITY * 400)
+    special = {"dense": 436, "edge_popup": per_layer, "edge_popup_epsilon": per_layer}
+    assert found.mask.kept == special.get(name, round(DENSITY * 436))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_scores_rank_the_kept_above_the_pruned(name: str, tiny: Network, digits: Data) -> None:
+    found = draw(name, tiny, digits)
+    if found.scores is None:
+        pytest.skip("ranks nothing")
+    assert found.scores.shape == (436,)
+    assert not found.scores.isnan().any()
+    layouts = [slice(0, 36), slice(36, 436)] if "edge_popup" in name else [slice(None)]
+    for part in layouts:
+        keep, scores = found.mask.keep[part], found.scores[part]
+        if keep.any() and not keep.all():
+            assert scores[keep].min() >= scores[~keep].max()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_network_is_left_as_it_was(name: str, tiny: Network, digits: Data) -> None:
+    def parameters() -> list[bytes]:
+        own = [p.detach().numpy().tobytes() for p in tiny.module.parameters()]
+        return [tiny.weights.numpy().tobytes(), tiny.rest.numpy().tobytes(), *own]
+
+    before, gradients = parameters(), [p.grad for p in tiny.module.parameters()]
+    draw(name, tiny, digits)
+    assert parameters() == before
+    assert gradients == [None] * 6
+    assert not tiny.weights.requires_grad
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_result_is_the_same_whatever_ran_before(name: str, tiny: Network, digits: Data) -> None:
+    torch.manual_seed(1)
+    before = global_state()
+    expected = outcome(draw(name, tiny, digits))
+    assert global_state() == before
+    torch.manual_seed(2)
+    digits.take(torch.arange(3))
+    draw("random", tiny, digits)
+    tiny(torch.zeros(2, 1, 8, 8), training=False)
+    assert outcome(draw(name, tiny, digits)) == expected
+
+
+@pytest.mark.parametrize("name", sorted(set(SEARCHES) - TRAIN_ONLY))
+@pytest.mark.parametrize(("stop", "every"), [(1, 1), (2, 3), (3, 1), (4, 1), (7, 2)])
+def test_a_stopped_search_goes_on_to_the_same_end(
+    name: str, tiny: Network, digits: Data, stop: int, every: int
+) -> None:
+    def run(keeper: Keeper) -> list[Any]:
+        return outcome(draw(name, tiny, digits, keeper))
+
+    assert interrupted(run, stop, every) == run(NoKeeper())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_unknown_options_are_refused(name: str) -> None:
+    method = methods[name]
+    assert method.changed(dict(method.options)) == {}
+    with pytest.raises(UnknownName, match=f"unknown option of {name} 'epohcs'"):
+        method.changed({"epohcs": 3})
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("density", [0.3, 0.01])
+def test_plans_are_epochs_by_name(name: str, density: float) -> None:
+    method = methods[name]
+    plan = method.plan(RECIPE, 0.0, density if method.sets_density else None, method.options)
+    assert all(isinstance(part, str) and epochs > 0 for part, epochs in plan.items())
+    assert bool(plan) == method.wants_runner

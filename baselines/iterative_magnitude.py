@@ -72,5 +72,5 @@ def iterative_magnitude(
     for level in levels(density, pruning_rate):
         magnitudes = runner.train(network, mask).weights.abs()
         mask = Mask.top(network.layout, magnitudes, level, within=mask)
-    # Pruned weights are exactly zero in `magnitudes`, so as scores they rank below all others.
-    return Found(mask, scores=magnitudes)
+    # No scores: what earlier levels pruned has no order, so there is nothing to invert.
+    return Found(mask)

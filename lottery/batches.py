@@ -25,7 +25,7 @@ class Normalisation:
         values = torch.arange(256, dtype=torch.float64)
         share = counts / counts.sum(1, keepdim=True)
         mean = share @ values
-        std = (share @ values**2 - mean**2).sqrt()
+        std = (share @ values**2 - mean**2).clamp_min(1e-12).sqrt()  # a channel may be constant
         return cls(mean.float(), std.float())
 
 

@@ -94,7 +94,8 @@ class GradBalance:
 
     Args:
         density: kappa_eff, the density that the constraint asks for (1.1 kappa in the paper).
-        eta: smoothing of lambda; its first value is taken directly.
+        eta: smoothing of lambda; its first value is taken directly, as in the authors' code, where
+            the printed Algorithm 3 starts at 0.
     """
 
     density: float

@@ -46,9 +46,9 @@ class Registry(Generic[T]):
     def _load_plugins(self) -> None:
         if self._group is None:
             return
-        group, self._group = self._group, None
-        for plugin in entry_points(group=group):
+        for plugin in entry_points(group=self._group):
             plugin.load()  # importing the module runs its decorators
+        self._group = None
 
 
 Plan = Callable[[Recipe, float, float | None, Mapping[str, Any]], dict[str, float]]

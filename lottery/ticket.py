@@ -43,8 +43,14 @@ class Ticket:
             if (value := getattr(self, name)) is not None:
                 tensors[name] = value
         layout = [[e.name, list(e.shape)] for e in self.mask.layout.entries]
-        header = {"format": FORMAT, "layout": json.dumps(layout), "seed": str(self.seed)}
-        write_tensors(path, tensors, {**header, "provenance": json.dumps(self.provenance)})
+        header = {
+            "format": FORMAT,
+            "layout": json.dumps(layout),
+            "seed": str(self.seed),
+            "mask_sha256": self.mask.sha256,
+            "provenance": json.dumps(self.provenance),
+        }
+        write_tensors(path, tensors, header)
 
     @classmethod
     def load(cls, path: Path) -> "Ticket":
@@ -61,8 +67,11 @@ class Ticket:
             for name in ("weights", "scores"):
                 if name in tensors and tensors[name].shape != (layout.total,):
                     raise ValueError(f"{name} do not fit a layout of {layout.total} weights")
+            mask = Mask.unpacked(layout, tensors["mask"])
+            if mask.sha256 != header["mask_sha256"]:
+                raise ValueError("the mask is not the one that was written")
             return cls(
-                Mask.unpacked(layout, tensors["mask"]),
+                mask,
                 int(header["seed"]),
                 tensors.get("weights"),
                 tensors.get("rest"),

@@ -56,7 +56,9 @@ def train(
         optimiser.param_groups[0]["lr"] = recipe.lr_at(i / total)
         optimiser.step()
 
-    run_steps("training", steps, step, Resumable(optimiser, theta=theta), keeper or NoKeeper())
+    # Named by its mask: a method may train several, one after the other.
+    loop = f"training-{mask.sha256[:12]}"
+    run_steps(loop, steps, step, Resumable(optimiser, theta=theta), keeper or NoKeeper())
     return network.at(theta[:d], theta[d:])
 
 
@@ -74,7 +76,10 @@ def evaluate(network: Network, data: Data, gates: Tensor | None = None) -> Accur
     """Accuracy over every image of `data`, under gates of shape (d,) where given."""
     hits = torch.zeros(5, device=network.device)
     for x, y in data.chunks():
-        best = network(x, gates, training=False).topk(5, dim=1).indices
-        hits += (best == y[:, None]).float().cumsum(1).sum(0)
+        logits = network(x, gates, training=False)
+        best = logits.topk(min(5, logits.shape[1]), dim=1).indices
+        found = (best == y[:, None]).float().cumsum(1).sum(0)
+        hits[: len(found)] += found
+        hits[len(found) :] += len(y)  # fewer than five classes: the label is surely among them
     percent = (100 * hits / len(data)).tolist()
     return Accuracy(percent[0], percent[2], percent[4])

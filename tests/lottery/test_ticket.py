@@ -1,5 +1,6 @@
 """Ticket files: whole or absent, free of pickle, and refused in one line when damaged."""
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -189,6 +190,7 @@ GOOD = {
     "format": "lottery-ticket-1",
     "layout": '[["a", [2, 5]]]',
     "seed": "3",
+    "mask_sha256": hashlib.sha256(b"\x80\x40").hexdigest(),
     "provenance": "{}",
 }
 BITS = torch.tensor([0b10000000, 0b01000000], dtype=torch.uint8)
@@ -207,6 +209,8 @@ def test_the_ticket_that_the_next_test_spoils_is_good(tmp_path: Path) -> None:
         ({"mask": BITS.float()}, {}),
         ({"mask": BITS, "weights": torch.zeros(9)}, {}),
         ({"mask": BITS, "scores": torch.zeros(2, 5)}, {}),
+        ({"mask": BITS.flip(0)}, {}),
+        ({"mask": BITS}, {"mask_sha256": None}),
         ({"mask": BITS}, {"layout": None}),
         ({"mask": BITS}, {"layout": "[["}),
         ({"mask": BITS}, {"layout": "3"}),

@@ -1,0 +1,179 @@
+"""Gem-Miner, against its algorithm written out."""
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from baselines.gem_miner import gem_miner
+from lottery.batches import Data
+from lottery.data import Images
+from lottery.errors import BadInput
+from lottery.network import Network
+from lottery.randomness import generator
+from lottery.registry import methods
+from lottery.relaxations import StraightThroughRounding
+from lottery.search import Found
+from tests.baselines.tools import Recorder, chosen, double_digits, runner, scores_of, seeded
+
+
+def draw(
+    network: Network, data: Data, density: float = 0.1, **options: Any
+) -> tuple[Found, Recorder]:
+    recorder = Recorder()
+    options = {"epochs": 6, "freeze_every": 2, **options}
+    source = generator(0, "method")
+    found = gem_miner(network, data, density, source, runner=runner(data, recorder), **options)
+    return found, recorder
+
+
+def test_scores_are_rounded_and_the_frozen_are_closed() -> None:
+    scores = torch.tensor([0.0, 0.49, 0.5, 0.51, 1.0, 1.0], requires_grad=True)
+    alive = torch.tensor([1.0, 1.0, 1.0, 1.0, 1.0, 0.0])
+    relaxation = StraightThroughRounding(alive)
+    gates = relaxation.sample(scores, generator(0))
+    assert gates.tolist() == [0, 0, 1, 1, 1, 0]
+    weight = torch.tensor([2.0, -3.0, 5.0, 7.0, 11.0, 13.0])
+    (gradient,) = torch.autograd.grad((weight * gates).sum(), scores)
+    assert gradient.tolist() == [2, -3, 5, 7, 11, 0]  # straight through, not into the frozen
+    keep, slope = relaxation.keep(scores)
+    assert keep.tolist() == [0, 0, 1, 1, 1, 0]
+    assert slope.tolist() == [0] * 6
+    alive[1:4] = 0  # changed in place, as the method does
+    assert relaxation.sample(scores, generator(0)).tolist() == [0, 0, 0, 0, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("density", "epochs", "every"),
+    [(0.1, 6, 2), (0.02, 7, 3), (0.5, 4, 10), (1 / 436, 5, 1), (1.0, 2, 1)],
+)
+def test_freezing_follows_its_schedule(
+    digits: Data, tiny: Network, density: float, epochs: int, every: int
+) -> None:
+    """density^(e / E) of the weights are left after epoch e, and none comes back."""
+    options = {"epochs": epochs, "freeze_every": every}
+    found, recorder = draw(tiny, digits, density, **options)
+    alive = recorder.trace("search", "alive").bool()
+    expected, left = [], 436
+    for epoch in range(1, epochs + 1):
+        expected.append(left)  # during the epoch; a batch of two
+        if epoch % every == 0 or epoch == epochs:
+            left = round(density ** (epoch / epochs) * 436)
+        expected.append(left)
+    assert alive.sum(1).tolist() == expected
+    assert not (alive[1:] & ~alive[:-1]).any()
+    assert torch.equal(found.mask.keep, alive[-1])
+    assert found.mask.kept == round(density * 436)
+
+
+def test_the_lowest_scores_of_those_left_are_frozen(digits: Data, tiny: Network) -> None:
+    """And no other, even where a frozen score is higher than one that has fallen since."""
+    options = {"epochs": 8, "freeze_every": 1, "lr": 30.0, "lam": 0.0}
+    _, recorder = draw(tiny, digits, 0.05, **options)
+    before, overtaken = torch.ones(436, dtype=torch.bool), 0
+    for state in recorder.loops["search"][1::2]:
+        alive, scores = state["alive"].bool(), state["parameter"]
+        count = int(alive.sum())
+        assert torch.equal(alive, chosen(scores, count, among=before))
+        overtaken += not torch.equal(alive, chosen(scores, count))
+        before = alive
+    assert overtaken > 2
+
+
+def test_scores_stay_within_bounds_at_every_step(digits: Data, tiny: Network) -> None:
+    """Algorithm 1 projects after every step, not only before freezing."""
+    _, recorder = draw(tiny, digits, lr=20.0)
+    scores = recorder.trace("search", "parameter")
+    assert scores.min() == 0
+    assert scores.max() == 1
+    assert ((scores > 0) & (scores < 1)).any()
+    within_an_epoch = scores[0::2]
+    assert (within_an_epoch == 0).any()
+    assert (within_an_epoch == 1).any()
+
+
+def written_out(
+    network: Network, data: Data, scores: Tensor, options: dict[str, Any]
+) -> tuple[Tensor, Tensor]:
+    """Scores and what is not frozen after the search, for one linear layer on batches of 64."""
+    density, epochs, every = 0.1, options["epochs"], options["freeze_every"]
+    lr, momentum, lam = options["lr"], options["momentum"], options["lam"]
+    scores, d = scores.double(), 640
+    buffer, alive = torch.zeros_like(scores), torch.ones(d, dtype=torch.bool)
+    stream = data.stream(64, generator(0, "method"))
+    w, bias = network.weights.view(10, 64), network.rest
+    for t in range(epochs * 4):
+        x, y = stream[t]
+        x = x.flatten(1)
+        gates = (scores >= 0.5).double() * alive
+        p = (x @ (w * gates.view(10, 64)).T + bias).softmax(1)
+        p[torch.arange(64), y] -= 1
+        gradient = ((p.T @ x / 64) * w).flatten() * alive + 2 * lam * scores
+        buffer = momentum * buffer + gradient
+        rate = lr * (1 + math.cos(math.pi * t / (epochs * 4))) / 2
+        scores = (scores - rate * buffer).clamp(0, 1)
+        epoch = (t + 1) // 4
+        if (t + 1) % 4 == 0 and (epoch % every == 0 or epoch == epochs):
+            alive = chosen(scores, round(density ** (epoch / epochs) * d), among=alive)
+    return scores, alive
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"epochs": 6, "freeze_every": 2, "lr": 0.5, "momentum": 0.9, "lam": 1e-4},
+        {"epochs": 5, "freeze_every": 1, "lr": 4.0, "momentum": 0.5, "lam": 0.02},
+    ],
+    ids=str,
+)
+def test_it_is_the_algorithm_step_by_step(digits_images: Images, options: dict[str, Any]) -> None:
+    data = double_digits(digits_images)
+    network = Network(seeded(nn.Flatten(), nn.Linear(64, 10)))
+    start, _ = draw(network, data, 1.0, lr=0.0, lam=0.0, epochs=1)
+    found, _ = draw(network, data, 0.1, batch_size=64, **options)
+    scores, alive = written_out(network, data, scores_of(start.scores), options)
+    assert torch.equal(found.mask.keep, alive)
+    # Scores are float32 in the code; the frozen rank below all.
+    expected = scores.masked_fill(~alive, -1)
+    torch.testing.assert_close(scores_of(found.scores).double(), expected, rtol=1e-4, atol=1e-4)
+    assert (expected[alive] > 0).all()
+
+
+def test_scores_start_uniform_in_the_unit_interval(digits: Data, tiny: Network) -> None:
+    found, _ = draw(tiny, digits, 1.0, lr=0.0, lam=0.0, epochs=1)
+    start = scores_of(found.scores)
+    assert start.min() >= 0
+    assert start.max() <= 1
+    assert abs(start.mean() - 0.5) < 5 / math.sqrt(12 * 436)
+    assert abs(start.std() - 1 / math.sqrt(12)) < 0.05
+
+
+def test_the_penalty_pulls_every_score_down(digits: Data, tiny: Network) -> None:
+    ends = [
+        scores_of(draw(tiny, digits, 1.0, lam=lam, lr=0.1)[0].scores).mean().item()
+        for lam in (0.0, 0.1, 1.0)
+    ]
+    assert ends == sorted(ends, reverse=True)
+    assert ends[2] < 0.6 * ends[0]
+
+
+def test_the_network_is_frozen_and_the_ticket_is_trained_later(digits: Data, tiny: Network) -> None:
+    before = tiny.weights.clone()
+    found, _ = draw(tiny, digits)
+    assert found.trained is None
+    assert torch.equal(tiny.weights, before)
+    method = methods["gem_miner"]
+    assert method.pruned_at == "init"
+    assert not method.strong
+    # Section 4: 150 epochs, frozen every 5; lambda as tuned at 1.44%.
+    assert method.options["epochs"] == 150
+    assert method.options["freeze_every"] == 5
+    assert method.options["lam"] == 1e-4
+
+
+@pytest.mark.parametrize("density", [0.0, 1.2, -0.1, 1e-4, math.nan])
+def test_a_density_that_is_none(digits: Data, tiny: Network, density: float) -> None:
+    with pytest.raises(BadInput, match=f"density {density}"):
+        draw(tiny, digits, density, epochs=1)

@@ -35,6 +35,7 @@ def draw(rows: pd.DataFrame) -> Figure:
                 x=group["density_requested"],
                 y=group["accuracy"],
                 errorbar=("ci", 95) if group["seed"].nunique() > 1 else None,
+                seed=0,  # of the interval's bootstrap
                 ax=ax,
                 label=look.label,
                 color=look.colour,

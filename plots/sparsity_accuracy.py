@@ -19,14 +19,14 @@ def draw(rows: pd.DataFrame) -> Figure:
         1, len(panels), figsize=(width * len(panels), height), squeeze=False
     )
     for ax, ((paper, dataset), part) in zip(axes[0], panels, strict=True):
-        draw_panel(ax, part)
+        draw_panel(ax, part, crowded=crowded)
         ax.set_title(f"{str(paper).upper()}, {dataset}")
         if crowded:
             ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     return figure
 
 
-def draw_panel(ax: Axes, rows: pd.DataFrame) -> None:
+def draw_panel(ax: Axes, rows: pd.DataFrame, *, crowded: bool = False) -> None:
     """One line or, where the method finds its own density, one point per method and model."""
     ids = [*map(style.method_id, rows["method"], rows["objective"], rows["options"])]
     models = list(rows["model"].unique())
@@ -37,6 +37,8 @@ def draw_panel(ax: Axes, rows: pd.DataFrame) -> None:
             x=group["density"].mean() if free else group["density_requested"],
             y=group["accuracy"],
             errorbar=("ci", 95) if group["seed"].nunique() > 1 else None,
+            err_kws={"alpha": 0.08 if crowded else 0.2},
+            seed=0,  # of the interval's bootstrap
             ax=ax,
             label=look.label if len(models) == 1 else f"{look.label}, {model}",
             color=look.colour,

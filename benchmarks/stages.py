@@ -171,9 +171,10 @@ class StageKeeper:
             raise Stopped(reason)
 
     def forget(self) -> None:
-        """Remove the checkpoints of a finished stage."""
-        for path in self._path.parent.glob(f"{self._path.name}.*.partial"):
-            path.unlink()
+        """Remove the checkpoints of a finished stage, and what a killed process left of one."""
+        for pattern in (f"{self._path.name}.*.partial", f".{self._path.name}.*.tmp"):
+            for path in self._path.parent.glob(pattern):
+                path.unlink()
 
 
 @contextmanager

@@ -22,7 +22,10 @@ CELL = Cell("table2", "cts", "II", "demo", "cts", "resnet20", "digits", 0.5, "re
         ({"method": "ctz"}, "unknown method 'ctz': did you mean cts"),
         ({"model": "resnet21"}, "unknown model 'resnet21': did you mean .*resnet20"),
         ({"dataset": "cifar100"}, "unknown dataset 'cifar100': did you mean cifar10"),
-        ({"options": {"objective": "k1"}}, "unknown objective 'k1': .*valid are kl, loss"),
+        (
+            {"options": {"objective": "k1"}},
+            "unknown objective 'k1': .*valid are delta_loss, .*kl, loss",
+        ),
         ({"options": {"objectiv": "kl"}}, "unknown option of cts 'objectiv': did you mean obj"),
     ],
 )

@@ -59,7 +59,7 @@ def wait_for(condition: str, folder: Path) -> None:
         time.sleep(0.005)
 
 
-@pytest.mark.parametrize("moment", ["*.training.partial", "*.search.partial", "*.csv"])
+@pytest.mark.parametrize("moment", ["*.training-*.partial", "*.search.partial", "*.csv"])
 def test_killed_and_started_again(
     moment: str, tmp_path: Path, undisturbed: dict[str, tuple[str, ...]]
 ) -> None:
@@ -69,7 +69,8 @@ def test_killed_and_started_again(
     assert finish(first)[0] == -signal.SIGKILL
     assert finish(command(tmp_path))[0] == 0
     assert outcome(tmp_path) == undisturbed
-    assert not list(tmp_path.rglob("*.partial")), "checkpoints of finished stages are removed"
+    leftovers = [*tmp_path.rglob("*.partial"), *(tmp_path / "cache").rglob("*.tmp")]
+    assert not leftovers, "checkpoints of finished stages are removed"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -1,7 +1,8 @@
 """From a cell to its row: the straight line."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.cells import PROTOCOL, Cell, without_defaults
+from benchmarks.provenance import commit
 from benchmarks.registered import methods
 from benchmarks.rows import Costs, make_row, parameters_hash
 from benchmarks.stages import Facts, Spent, Stage, StageKeeper, Stages, Tensors
@@ -45,6 +47,7 @@ def run_cell(cell: Cell, bench: Bench) -> dict[str, Any]:
     dense, pretraining = work.dense_weights()
     found, search = work.draw(dense)
     ticket, start = work.ticket(found, dense)
+    work.save(ticket, of_seed=start is dense and work.start_step == 0)
     before = after = evaluate(start, work.test, ticket.mask.keep.float())
     training = NOTHING
     if not (methods[cell.method].strong or found.trained):
@@ -132,6 +135,16 @@ class CellWork:
         if ticket.weights is None or ticket.weights is dense.weights:
             return ticket, dense
         return ticket, dense.at(ticket.weights, ticket.rest)
+
+    def save(self, ticket: Ticket, *, of_seed: bool) -> None:
+        """Keep the ticket as a file of its own, without weights where its seed makes them again."""
+        cell = self.cell
+        provenance = {name: str(value) for name, value in cell.identity().items()}
+        provenance |= {"version": version("lottery-benchmarks"), "commit": commit()}
+        ticket = replace(ticket, scores=None, provenance=provenance)
+        if of_seed:
+            ticket = replace(ticket, weights=None, rest=None)
+        ticket.save(self.bench.cache_root / "tickets" / f"{cell.key}.safetensors")
 
     def train(self, start: Network, ticket: Ticket) -> tuple[Network, Spent]:
         """Train the ticket from where it was drawn to the recipe's end.

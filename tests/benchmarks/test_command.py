@@ -9,6 +9,7 @@ import torch
 from benchmarks.cells import Cell
 from benchmarks.pipeline import Bench, run_cell
 from benchmarks.store import Store
+from lottery.ticket import Ticket
 from tests.benchmarks.conftest import Run
 
 
@@ -120,6 +121,13 @@ def test_a_whole_table_and_the_same_again_at_once(run: Run, tmp_path: Path) -> N
     levels = [float(by["ltr", d]["search_epochs"]) for d in ("0.0180", "0.0030")]
     assert levels == pytest.approx([9 * 1408 / 1437, 12 * 1408 / 1437], 1e-3)
     assert path.with_suffix(".md").read_text().strip() == out.strip()
+
+    for row in rows:
+        ticket = Ticket.load(tmp_path / "cache_root" / "tickets" / f"{row['cell_key']}.safetensors")
+        assert ticket.mask.sha256 == row["mask_sha256"]
+        assert ticket.provenance["method"] == row["method"]
+        # A strong ticket is its seed and its bits.
+        assert (ticket.weights is None) == (row["method"] in ("crbg", "edge_popup"))
 
     before = path.read_bytes()
     status, again, err = run("table2", "--preset", "tiny")

@@ -1,5 +1,6 @@
 """python -m benchmarks <suite>: run what is missing of a table, then print it."""
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -25,10 +26,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit status is 0 (all cells done), 1 (some failed), 2 (bad
     arguments or data) or 3 (stopped, everything so far saved)."""
     try:
-        return _main(parse(arguments))
+        status = _main(parse(arguments))
+        sys.stdout.flush()
+        return status
     except BadInput as error:
         print(f"error: {error}", file=sys.stderr)
         return USAGE
+    except BrokenPipeError:  # whoever read the output (head, less) has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
 
 
 def _main(options: Options) -> int:

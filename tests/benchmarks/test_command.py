@@ -1,5 +1,7 @@
 """The command line: exit status, one clear line for bad input, and nothing half-written."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +90,13 @@ def test_a_foreign_results_file_is_left_alone(run: Run, tmp_path: Path) -> None:
     path.write_text("mine,yours\n1,2\n")
     assert_refused(run("table2"), "foreign header")
     assert path.read_text() == "mine,yours\n1,2\n"
+
+
+def test_a_reader_that_stops_early_is_no_error(tmp_path: Path) -> None:
+    command = f"{sys.executable} -m benchmarks table2 --list --results={tmp_path} | head -n 1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
+    assert len(done.stdout.splitlines()) == 1
+    assert done.stderr == ""
 
 
 def test_list_runs_nothing(run: Run, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmarks.cells import PROTOCOL, Cell, without_defaults
+from benchmarks.cells import Cell
 from benchmarks.provenance import commit
 from benchmarks.registered import methods
 from benchmarks.rows import Costs, make_row, parameters_hash
@@ -81,12 +81,11 @@ class CellWork:
 
     def _task(self) -> dict[str, Any]:
         """What determines the dense weights at the step where the method draws."""
-        not_task = ("suite", "paper", "table", "preset", "method", "options", "density")
+        not_task = ("method", "options", "density", "ablation", "pruned_at")
+        cell = self.cell.identity()
         return {
-            **without_defaults(self.cell, (*not_task, "ablation", "pruned_at", "recipe")),
-            "recipe": without_defaults(self.cell.recipe),
+            **{name: value for name, value in cell.items() if name not in not_task},
             "start_step": self.start_step,
-            "protocol": PROTOCOL,
             "device": self.bench.device.type,
             "precision": self.bench.precision,
         }

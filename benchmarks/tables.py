@@ -83,27 +83,31 @@ def _by_density(block: Block, by_key: dict[str, Row], seeds: Sequence[int]) -> s
 
 def _verdicts(block: Block, by_key: dict[str, Row], seeds: Sequence[int]) -> str:
     """Whether each ticket passes its sanity checks, where the block has ablations."""
-    groups: dict[tuple[str, float], dict[str, dict[int, float]]] = {}
+    tickets: dict[str, Line] = {}
+    accuracies: dict[str, dict[str, dict[int, float]]] = {}
     for line in block.lines:
-        if line.cell and line.cell.density is not None:
-            label = line.label.split(",")[0]
-            accuracies = {
-                int(row["seed"]): float(row["accuracy"]) for row in _rows(line.cell, by_key, seeds)
-            }
-            groups.setdefault((label, line.cell.density), {})[line.cell.ablation] = accuracies
-    lines = []
-    for (label, density), by_ablation in groups.items():
-        ablations = {name: found for name, found in by_ablation.items() if name != "none"}
-        if not ablations:
+        if line.cell is None:
             continue
-        verdict = judge(by_ablation["none"], ablations)
+        ticket = replace(line.cell, ablation="none").key
+        rows = _rows(line.cell, by_key, seeds)
+        found = {int(row["seed"]): float(row["accuracy"]) for row in rows}
+        accuracies.setdefault(ticket, {})[line.cell.ablation] = found
+        if line.cell.ablation == "none":
+            tickets[ticket] = line
+    lines = []
+    for key, line in tickets.items():
+        ablations = {name: found for name, found in accuracies[key].items() if name != "none"}
+        if not ablations or line.cell is None or line.cell.density is None:
+            continue
+        verdict = judge(accuracies[key]["none"], ablations)
         words = {True: "yes", False: "no", None: "not enough seeds to tell"}
         gains = ", ".join(
             f"{name} {gain:+.1f}"
             + (f" (p {p:.2g})" if (p := verdict.p_values.get(name)) is not None else "")
             for name, gain in verdict.gains.items()
         )
-        lines.append([label, _sparsity(100 * (1 - density)), words[verdict.passes], gains])
+        sparsity = _sparsity(100 * (1 - line.cell.density))
+        lines.append([line.label, sparsity, words[verdict.passes], gains])
     headers = ["method", "sparsity", "passes", "ticket minus ablation, points (corrected p)"]
     return tabulate(lines, headers, "github", disable_numparse=True) if lines else ""
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+import timm
 import torch
 from torch import Tensor, nn
 
@@ -51,6 +52,21 @@ def tiny_module(seed: int = 0) -> nn.Module:
             nn.Flatten(),
             nn.Linear(40, 10),
         )
+
+
+def vit() -> nn.Module:
+    """A vision transformer of timm, untouched: two blocks, for images of 32x32."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        module: nn.Module = timm.create_model(
+            "vit_tiny_patch16_224",
+            img_size=32,
+            patch_size=8,
+            num_classes=10,
+            depth=2,
+            pretrained=False,
+        )
+    return module
 
 
 @pytest.fixture

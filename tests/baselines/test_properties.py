@@ -8,7 +8,6 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-import timm
 import torch
 from torch import Tensor, nn
 
@@ -27,6 +26,7 @@ from lottery.randomness import generator
 from lottery.registry import methods
 from lottery.search import Found
 from tests.baselines.tools import DoubleData, double_digits, noise_data, runner, scores_of, seeded
+from tests.conftest import vit
 
 SHORT = {
     "epochs": 2,
@@ -189,20 +189,6 @@ def test_rescaling_consecutive_layers(
     before = draw(name, network, digits, 0.1, **options).mask.keep
     after = draw(name, rescaled(network, 64.0), digits, 0.1, **options).mask.keep
     assert torch.equal(before, after) == invariant
-
-
-def vit() -> nn.Module:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        module: nn.Module = timm.create_model(
-            "vit_tiny_patch16_224",
-            img_size=32,
-            patch_size=8,
-            num_classes=10,
-            depth=2,
-            pretrained=False,
-        )
-    return module
 
 
 MODELS: dict[str, tuple[Callable[[], Network], tuple[int, int, int]]] = {

@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-import timm
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
@@ -20,7 +19,7 @@ import lottery.objectives  # noqa: F401  (registers them)
 from lottery.models import build
 from lottery.network import Network
 from lottery.registry import objectives
-from tests.conftest import tiny_module
+from tests.conftest import tiny_module, vit
 
 SIX = ("loss", "delta_loss", "grad_norm", "kl", "feature", "grad_match")
 DISTANCES = ("delta_loss", "kl", "feature", "grad_match")  # zero where nothing is pruned
@@ -268,20 +267,6 @@ def test_gradients_are_finite_at_extreme_gates(name: str, gates: Tensor) -> None
     (gradient,) = torch.autograd.grad(value, variable)
     assert value.isfinite()
     assert gradient.isfinite().all()
-
-
-def vit() -> nn.Module:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        module: nn.Module = timm.create_model(
-            "vit_tiny_patch16_224",
-            img_size=32,
-            patch_size=8,
-            num_classes=10,
-            depth=2,
-            pretrained=False,
-        )
-    return module
 
 
 def resnet20() -> nn.Module:

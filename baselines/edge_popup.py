@@ -9,7 +9,6 @@ from lottery.batches import Data
 from lottery.errors import check_name
 from lottery.network import Network
 from lottery.objectives import loss
-from lottery.pressures import NoPressure
 from lottery.randomness import child
 from lottery.registry import method
 from lottery.relaxations import StraightThroughTopK
@@ -56,7 +55,7 @@ def edge_popup(
         network,
         data,
         relaxation,
-        NoPressure(network.device),
+        None,
         loss,
         start=start.to(network.device),
         optimiser=partial(torch.optim.SGD, lr=lr, momentum=momentum, weight_decay=weight_decay),

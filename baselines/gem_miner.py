@@ -10,7 +10,6 @@ from lottery.batches import Data
 from lottery.mask import Mask, kept_count
 from lottery.network import Network
 from lottery.objectives import loss
-from lottery.pressures import NoPressure
 from lottery.randomness import child
 from lottery.registry import method
 from lottery.relaxations import StraightThroughRounding
@@ -61,7 +60,7 @@ def gem_miner(
         network,
         data,
         StraightThroughRounding(alive),
-        NoPressure(network.device),
+        None,
         loss,
         start=start.to(network.device),
         # weight_decay adds its value times the score to the gradient; lam * score^2 adds 2 lam.

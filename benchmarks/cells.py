@@ -25,6 +25,9 @@ class Cell:
         pruned_at: "init" or "rewind".
         weights, norm_scale, kept: see lottery.initialisation.initialise.
         recipe: how the ticket is trained; it also sets the length of CTS's search.
+        judged: "trained", "drawn" (as it is, untrained) or "objectives" (as drawn, and by the value
+            of every objective too); None for what the method is made for: "drawn" for a strong one
+            and one that trains weights of its own, else "trained".
     """
 
     suite: str
@@ -43,6 +46,7 @@ class Cell:
     norm_scale: str = "uniform"
     kept: float = 1.0
     recipe: Recipe = field(default_factory=Recipe)
+    judged: str | None = None
 
     @property
     def key(self) -> str:

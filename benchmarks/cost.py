@@ -9,7 +9,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.cells import Cell, without_defaults
-from benchmarks.registered import methods
+from benchmarks.registered import is_trained, methods
 from lottery.data import DATASETS
 from lottery.models import build
 
@@ -46,7 +46,7 @@ def pieces(cell: Cell, device: torch.device, precision: str) -> list[Piece]:
         found.append((("pretraining",), rewind, recipe.batch_size))
     for name, epochs in method.plan(recipe, rewind, cell.density, options).items():
         found.append(((cell.method, name), epochs, options.get("batch_size", recipe.batch_size)))
-    if not (method.strong or method.own_weights):
+    if is_trained(cell):
         training = ("training", cell.method, str(cell.density), cell.ablation)
         found.append((training, recipe.epochs - rewind, recipe.batch_size))
     return [

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,12 @@ import torch
 from torch import Tensor
 
 from benchmarks.cells import Cell
+from benchmarks.details import make_details
 from benchmarks.provenance import commit
-from benchmarks.registered import methods
+from benchmarks.registered import is_trained, methods
 from benchmarks.rows import Costs, make_row, parameters_hash
 from benchmarks.stages import Facts, Spent, Stage, StageKeeper, Stages, Tensors
+from benchmarks.store import Details
 from benchmarks.watch import Watch
 from lottery.ablations import ablate
 from lottery.batches import Data, Normalisation
@@ -21,6 +24,7 @@ from lottery.data import DATASETS, load
 from lottery.mask import Mask, kept_count
 from lottery.models import build
 from lottery.network import Network
+from lottery.objectives import measure
 from lottery.randomness import derive, generator
 from lottery.runner import Runner
 from lottery.search import Found
@@ -28,6 +32,7 @@ from lottery.ticket import Ticket
 from lottery.training import evaluate, train
 
 NOTHING = Spent(0.0, 0)
+OBJECTIVE_BATCHES = 16
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,7 @@ class Bench:
     watch: Watch
 
 
-def run_cell(cell: Cell, bench: Bench) -> dict[str, Any]:
+def run_cell(cell: Cell, bench: Bench) -> tuple[dict[str, Any], Details]:
     """Cell -> task -> dense weights at step k -> scores -> mask -> ablation -> ticket -> row."""
     work = CellWork(cell, bench)
     dense, pretraining = work.dense_weights()
@@ -50,12 +55,14 @@ def run_cell(cell: Cell, bench: Bench) -> dict[str, Any]:
     work.save(ticket, of_seed=start is dense and work.start_step == 0)
     before = after = evaluate(start, work.test, ticket.mask.keep.float())
     training = NOTHING
-    if not (methods[cell.method].strong or found.trained):
+    if is_trained(cell):
         trained, training = work.train(start, ticket)
         after = evaluate(trained, work.test)
     soft = None if found.soft_gates is None else evaluate(dense, work.test, found.soft_gates)
     costs = Costs(pretraining, search, training)
-    return make_row(cell, ticket, start, before, after, soft, costs, len(work.data))
+    row = make_row(cell, ticket, start, before, after, soft, costs, len(work.data))
+    values = work.objectives(start, ticket) if cell.judged == "objectives" else {}
+    return row, make_details(cell, ticket.mask, found.log, values)
 
 
 @cache
@@ -154,6 +161,12 @@ class CellWork:
         steps = range(self.start_step, self.end_step)
         stage = self._train_stage("trained", start, ticket.mask, steps)
         return _at(start, stage), stage.spent
+
+    def objectives(self, start: Network, ticket: Ticket) -> dict[str, float]:
+        """Every objective's mean over fixed batches of training images, the ticket untrained."""
+        order = generator(self.cell.seed, "objective values")
+        batches = islice(self.data.epoch(self.cell.recipe.batch_size, order), OBJECTIVE_BATCHES)
+        return measure(start, ticket.mask.keep.float(), batches)
 
     def _initial(self, seed: int) -> Network:
         cell, facts = self.cell, self.data.dataset

@@ -133,14 +133,14 @@ def _claim(cache_root: Path, cell: Cell) -> FileLock:
 def _run_one(cell: Cell, store: Store, bench: Bench) -> list[str]:
     """Run a cell and store its row; the failure, if it fails."""
     try:
-        row = run_cell(cell, bench)
+        row, details = run_cell(cell, bench)
     except (Stopped, DataError):
         raise
     except Exception as error:  # a failing cell must not take the others with it
         failure = f"{cell.describe()} failed: {type(error).__name__}: {error}"
         bench.watch.write(f"error: {failure}")
         return [failure]
-    store.append(row)
+    store.append(row, details)
     if row["params_kept"] == 0:
         bench.watch.write(f"warning: {cell.describe()} pruned everything ({row['options']})")
     return []

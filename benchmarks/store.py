@@ -1,11 +1,11 @@
-"""The result store: one CSV row per finished cell."""
+"""The result store: one CSV row per finished cell, and tables of what takes more than a row."""
 
 import csv
 import io
 import os
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,15 @@ MORE_COLUMNS = (
     "options initialisation layers_emptied accuracy_soft_gates weights_sha256 precision"
 ).split()
 HEADER = [*COLUMNS, *MORE_COLUMNS]
+
+# Tables beside the rows, and their columns after the cell's key. A layer's epoch is empty for the
+# ticket itself.
+DETAILS = {
+    "search": ("epoch", "objective", "expected_density", "density", "strength"),
+    "layers": ("epoch", "layer", "params", "kept"),
+    "objectives": ("objective", "value"),
+}
+Details = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
 class Store:
@@ -55,13 +64,21 @@ class Store:
         """The keys of the finished cells."""
         return {row["cell_key"] for row in self.rows()}
 
-    def append(self, row: Mapping[str, Any]) -> None:
+    def details(self, table: str) -> list[Row]:
+        """The lines of a table of DETAILS."""
+        with self._lock:
+            return self._read_details(table)
+
+    def append(self, row: Mapping[str, Any], details: Details | None = None) -> None:
         """Add a finished cell, unless another process has added it already."""
         with self._lock:
             before = self._read()
             known = {(old["cell_key"], old["protocol"]) for old in before}
             if (row["cell_key"], str(row["protocol"])) in known:
                 return
+            for table, lines in (details or {}).items():
+                self._put_details(table, row["cell_key"], lines)
+            # The row comes last: a cell is done when it stands.
             line = _csv_line([row[name] for name in HEADER])
             if before and self._header() == HEADER:
                 with self.path.open("ab") as file:
@@ -86,6 +103,26 @@ class Store:
             self._set_aside(lines, rest)
             return self._read()
         return [dict.fromkeys(HEADER, "") | record for record in records]
+
+    def _details_path(self, table: str) -> Path:
+        return self.path.with_name(f"{self.path.stem}-{table}.csv")
+
+    def _read_details(self, table: str) -> list[Row]:
+        path = self._details_path(table)
+        if not path.exists():
+            return []
+        with path.open(newline="") as file:
+            return list(csv.DictReader(file))
+
+    def _put_details(self, table: str, key: str, lines: Sequence[Mapping[str, Any]]) -> None:
+        """Write a cell's lines in place of those that it may have from a run that was killed."""
+        others = [line for line in self._read_details(table) if line["cell_key"] != key]
+        if not lines and not others:
+            return
+        header = ["cell_key", *DETAILS[table]]
+        mine = [{"cell_key": key, **line} for line in lines]
+        text = [_csv_line([line.get(name, "") for name in header]) for line in [*others, *mine]]
+        write_text(self._details_path(table), "".join([_csv_line(header), *text]))
 
     def _set_aside(self, lines: list[str], rest: str) -> None:
         """Move a half-written last line to a file of its own."""

@@ -4,7 +4,7 @@ Each takes a network, gates of shape (d,), and a batch x, y; it returns a scalar
 differentiated by the gates. The dense pass is outside the graph.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from lottery.network import Network
-from lottery.registry import objective
+from lottery.registry import objective, objectives
 
 
 @objective("loss")
@@ -62,6 +62,16 @@ def grad_match(network: Network, gates: Tensor, x: Tensor, y: Tensor) -> Tensor:
     gated = weight_gradient(network, gates, x, y)
     spans = [entry.span for entry in network.layout.entries]
     return _layer_distance([gated[s] for s in spans], [dense[s] for s in spans])
+
+
+def measure(
+    network: Network, gates: Tensor, batches: Iterable[tuple[Tensor, Tensor]]
+) -> dict[str, float]:
+    """Every objective's mean over batches, at gates of shape (d,), by name (CTS Figs. 7 and 8)."""
+    functions = {name: objectives[name] for name in objectives.names()}
+    values = [[f(network, gates, x, y).detach() for f in functions.values()] for x, y in batches]
+    means = torch.stack([torch.stack(row) for row in values]).mean(0).tolist()
+    return dict(zip(functions, means, strict=True))
 
 
 def weight_gradient(network: Network, gates: Tensor, x: Tensor, y: Tensor) -> Tensor:

@@ -27,16 +27,6 @@ class Pressure(Protocol):
         """
 
 
-class NoPressure:
-    """For relaxations that fix the density themselves."""
-
-    def __init__(self, device: torch.device) -> None:
-        self.strength = torch.zeros((), device=device)
-
-    def gradient(self, keep: Tensor, keep_gradient: Tensor, objective: Tensor) -> Tensor:
-        return torch.zeros_like(objective)
-
-
 REDUCTIONS = ("mean", "sum_of_layer_means")
 
 

@@ -19,8 +19,8 @@ from lottery.runner import Runner
 from lottery.steps import Resumable
 
 Objective = Callable[[Network, Tensor, Tensor, Tensor], Tensor]
-Log = list[dict[str, float]]
-COLUMNS = ("objective", "expected_density", "strength")
+Log = list[dict[str, Any]]
+COLUMNS = ("objective", "expected_density", "density", "strength")
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,9 @@ class Found:
         mask: the ticket's mask.
         scores: shape (d,), higher = keep; None where the method ranks nothing.
         soft_gates: shape (d,), the gates as the search last had them, noise removed.
-        log: one row per epoch: mean objective, expected density, pressure strength.
+        log: one row per epoch: the objective's mean over it; at its end the expected density, the
+            density of the gates more likely open than not, the pressure's strength, and `kept`,
+            the number of those gates in each layer.
         trained: the network at weights of the method's own, where it trains them together with the
             mask; the ticket is then judged as it is.
     """
@@ -47,7 +49,7 @@ def search_gates(
     network: Network,
     data: Data,
     relaxation: Relaxation,
-    pressure: Pressure,
+    pressure: Pressure | None,
     objective: Objective,
     start: Tensor,
     optimiser: Callable[[list[Tensor]], torch.optim.Optimizer],
@@ -63,6 +65,7 @@ def search_gates(
     """Learn one gate parameter per weight; the weights under the gates never change.
 
     Args:
+        pressure: None where the relaxation fixes the density itself.
         start: the gate parameter's initial value, shape (d,).
         optimiser: makes the optimiser of the gate parameter, at its full learning rate.
         schedule: factor on that learning rate, by fraction of the search in [0, 1).
@@ -81,7 +84,9 @@ def search_gates(
     full_lr = steps.param_groups[0]["lr"]
     stream = data.stream(batch_size, generator)
     total = epochs * stream.steps_per_epoch
-    log = torch.zeros(epochs, len(COLUMNS), device=network.device)
+    layers = [entry.span for entry in network.layout.entries]
+    log = torch.zeros(epochs, len(COLUMNS) + len(layers), device=network.device)
+    strength = torch.zeros((), device=network.device) if pressure is None else pressure.strength
     noise = torch.Generator(network.device)
 
     def step(i: int) -> None:
@@ -90,19 +95,31 @@ def search_gates(
         noise.manual_seed(derive(generator.initial_seed(), "gate noise", i))
         value = objective(network, relaxation.sample(parameter, noise), x, y)
         (gradient,) = torch.autograd.grad(value, parameter)
-        keep, keep_gradient = relaxation.keep(parameter)
-        parameter.grad = gradient + pressure.gradient(keep, keep_gradient, gradient)
+        if pressure:
+            gradient = gradient + pressure.gradient(*relaxation.keep(parameter), gradient)
+        parameter.grad = gradient
         steps.param_groups[0]["lr"] = full_lr * schedule(i / total)
         steps.step()
-        row = torch.stack([value.detach(), keep.mean(), pressure.strength])
-        log[i // stream.steps_per_epoch] += row / stream.steps_per_epoch
-        if after_epoch and (i + 1) % stream.steps_per_epoch == 0:
-            after_epoch(parameter.detach(), (i + 1) // stream.steps_per_epoch)
+        epoch, position = divmod(i, stream.steps_per_epoch)
+        log[epoch, 0] += value.detach() / stream.steps_per_epoch
+        if position == stream.steps_per_epoch - 1:
+            finish(epoch)
 
-    mine = {"parameter": parameter, "strength": pressure.strength, "log": log}
+    def finish(epoch: int) -> None:
+        if after_epoch:
+            after_epoch(parameter.detach(), epoch + 1)
+        keep, _ = relaxation.keep(parameter)
+        opened = keep > 0.5
+        log[epoch, 1:] = torch.stack(
+            [keep.mean(), opened.float().mean(), strength, *(opened[span].sum() for span in layers)]
+        )
+
+    mine = {"parameter": parameter, "strength": strength, "log": log}
     state = Resumable(steps, **mine, **more_state)
     runner.loop("search", range(total), step, state)
-    rows = [dict(zip(COLUMNS, row, strict=True)) for row in log.tolist()]
+    rows = [dict(zip(COLUMNS, row, strict=False)) for row in log.tolist()]
+    for row, counts in zip(rows, log[:, len(COLUMNS) :].long().tolist(), strict=True):
+        row["kept"] = counts
     return parameter.detach(), rows
 
 

@@ -101,7 +101,9 @@ def test_a_layer_shuffle_moves_the_mask_of_every_layer(tiny: Network) -> None:
 def test_the_shuffled_mask_is_the_one_that_is_trained(
     bench: Bench, trainings: list[Training]
 ) -> None:
-    rows = [run_cell(cell("snip", 0.1, ablation=a), bench) for a in ("none", "shuffle_layerwise")]
+    rows = [
+        run_cell(cell("snip", 0.1, ablation=a), bench)[0] for a in ("none", "shuffle_layerwise")
+    ]
     (_, drawn, _, _), (_, shuffled, _, trained) = trainings
     assert rows[0]["mask_sha256"] == drawn.sha256
     assert rows[1]["mask_sha256"] == shuffled.sha256 != drawn.sha256
@@ -116,7 +118,7 @@ def test_the_shuffled_mask_is_the_one_that_is_trained(
 @pytest.mark.parametrize("name", ["snip", "magnitude", "random", "edge_popup", "synflow"])
 def test_density_is_what_is_kept(bench: Bench, name: str) -> None:
     options: dict[str, Any] = {"edge_popup": {"epochs": 1}, "synflow": {"rounds": 3}}.get(name, {})
-    row = run_cell(cell(name, 0.1, options=options, recipe=Recipe(2, 0, 1437)), bench)
+    row, _ = run_cell(cell(name, 0.1, options=options, recipe=Recipe(2, 0, 1437)), bench)
     total = 64 * 300 + 300 * 100 + 100 * 10
     assert row["params_prunable"] == total
     assert row["params_kept"] == round(0.1 * total)
@@ -206,7 +208,7 @@ def test_weights_that_are_zero_already_do_not_count_again(digits: Data, tiny: Ne
 def test_the_weights_that_were_scored_are_the_ones_trained(
     bench: Bench, trainings: list[Training], scored: list[Tensor], pruned_at: str
 ) -> None:
-    row = run_cell(cell("spy", 0.2, pruned_at=pruned_at), bench)
+    row, _ = run_cell(cell("spy", 0.2, pruned_at=pruned_at), bench)
     (seen,) = scored
     *before, (start, mask, steps, _) = trainings
     assert torch.equal(torch.cat([start.weights, start.rest]), seen)
@@ -232,7 +234,7 @@ def test_the_weights_that_were_scored_are_the_ones_trained(
 def test_only_the_ablation_draws_new_weights(
     bench: Bench, trainings: list[Training], scored: list[Tensor]
 ) -> None:
-    rows = [run_cell(cell("spy", 0.2, ablation=a), bench) for a in ("none", "reinitialise")]
+    rows = [run_cell(cell("spy", 0.2, ablation=a), bench)[0] for a in ("none", "reinitialise")]
     (first, mask, _, _), (second, same_mask, _, _) = trainings
     assert torch.equal(mask.keep, same_mask.keep)
     assert torch.equal(first.weights, scored[0][: mask.layout.total])
@@ -329,7 +331,7 @@ def test_the_last_epochs_accuracy_is_reported(
 
     monkeypatch.setattr(pipeline, "evaluate", spy)
     ruinous = Recipe(4, 2, 256, lr=0.05, milestones=(0.75,), gamma=400.0)
-    row = run_cell(cell("magnitude", 0.5, pruned_at="rewind", recipe=ruinous), bench)
+    row, _ = run_cell(cell("magnitude", 0.5, pruned_at="rewind", recipe=ruinous), bench)
     _, (start, mask, steps, trained) = trainings
     assert steps == range(10, 20)
     data, test = pipeline.load_task("digits", bench.data_root, bench.device)
@@ -352,7 +354,7 @@ def test_the_last_epochs_accuracy_is_reported(
 def test_a_row_says_how_many_layers_are_empty(bench: Bench) -> None:
     """Of eight weights left globally all are in the first layer, whose fan-in is smallest."""
     short = Recipe(2, 0, 1437)
-    rows = {d: run_cell(cell("magnitude", d, recipe=short), bench) for d in (0.5, 8 / 50200)}
+    rows = {d: run_cell(cell("magnitude", d, recipe=short), bench)[0] for d in (0.5, 8 / 50200)}
     initial = build("lenet-300-100", (1, 8, 8), 10, seed=0)
     for density, row in rows.items():
         keep = chosen(initial.weights.abs(), round(density * 50200))

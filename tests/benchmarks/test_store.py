@@ -123,3 +123,19 @@ def test_two_processes_lose_and_double_nothing(tmp_path: Path) -> None:
         assert process.exitcode == 0
     keys = [r["cell_key"] for r in Store(path).rows()]
     assert len(keys) == len(set(keys)) == 30
+
+
+def test_details_stand_beside_the_rows_and_are_replaced_by_cell(tmp_path: Path) -> None:
+    store = Store(tmp_path / "t.csv")
+    layer = {"epoch": "", "layer": "a, b", "params": 4, "kept": 1}
+    values = [{"objective": "kl", "value": "0.5"}]
+    store.append(row("first"), {"layers": [layer], "objectives": values, "search": []})
+    # What a run that was killed before its row left behind.
+    store._put_details("layers", "second", [layer, layer])
+    store.append(row("second"), {"layers": [{**layer, "kept": 2}]})
+    found = [(line["cell_key"], line["layer"], line["kept"]) for line in store.details("layers")]
+    assert found == [("first", "a, b", "1"), ("second", "a, b", "2")]
+    assert store.details("objectives") == [{"cell_key": "first", **values[0]}]
+    assert sorted(path.name for path in tmp_path.glob("*.csv")) == [
+        "t-layers.csv", "t-objectives.csv", "t.csv",
+    ]  # fmt: skip

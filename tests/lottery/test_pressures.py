@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from lottery.layout import Layout
-from lottery.pressures import ExpectedL0, GradBalance, Lagrange, NoPressure
+from lottery.pressures import ExpectedL0, GradBalance, Lagrange
 
 CPU = torch.device("cpu")
 
@@ -169,10 +169,3 @@ def test_expected_l0_is_the_gradient_of_the_mean(
 def test_unknown_reductions_are_refused() -> None:
     with pytest.raises(ValueError, match="pressure_reduction 'sum' is none of mean, sum_of_layer"):
         ExpectedL0(LAYOUT, 0.1, "sum", CPU)
-
-
-def test_no_pressure_is_none() -> None:
-    pressure = NoPressure(CPU)
-    found = pressure.gradient(torch.ones(3), torch.ones(3), torch.tensor([1.0, -2.0, 3.0]))
-    assert found.tolist() == [0, 0, 0]
-    assert pressure.strength.item() == 0

@@ -96,20 +96,26 @@ def test_two_steps_by_hand(unit: Network, bright: Data) -> None:
     ]
     assert parameter.tolist() == pytest.approx(expected)
     assert not parameter.requires_grad
-    # Objective sum(w * p) and keep mean(|p|), before each step: p is 0.1 .. 0.4, and then
-    # 0.1 - 0.1 * 2 = -0.1, 0.2, 0.3 - 0.1 * 3.5 = -0.05, 0.4 - 0.1 * 8 = -0.4.
-    assert log == [
-        pytest.approx(
-            {"objective": 0.1 - 0.4 + 0.15 + 1.6, "expected_density": 0.25, "strength": 1}
-        ),
-        pytest.approx(
-            {
-                "objective": -0.1 - 0.4 - 0.025 - 1.6,
-                "expected_density": (0.1 + 0.2 + 0.05 + 0.4) / 4,
-                "strength": 2,
-            }
-        ),
-    ]
+    # Objective sum(w * p) before each step and keep |p| after it: p is 0.1 .. 0.4, then
+    # 0.1 - 0.1 * 2 = -0.1, 0.2, 0.3 - 0.1 * 3.5 = -0.05, 0.4 - 0.1 * 8 = -0.4, and then `expected`.
+    first, second = log
+    assert [first.pop("kept"), second.pop("kept")] == [[0], [2]]  # gates above a half, one layer
+    assert first == pytest.approx(
+        {
+            "objective": 0.1 - 0.4 + 0.15 + 1.6,
+            "expected_density": (0.1 + 0.2 + 0.05 + 0.4) / 4,
+            "density": 0,
+            "strength": 1,
+        }
+    )
+    assert second == pytest.approx(
+        {
+            "objective": -0.1 - 0.4 - 0.025 - 1.6,
+            "expected_density": sum(map(abs, expected)) / 4,
+            "density": 0.5,
+            "strength": 2,
+        }
+    )
 
 
 def test_the_start_and_the_weights_stay_as_they_are(unit: Network, bright: Data) -> None:
@@ -118,9 +124,17 @@ def test_the_start_and_the_weights_stay_as_they_are(unit: Network, bright: Data)
     assert unit.weights.tolist() == [1, -2, 0.5, 4]
 
 
-def test_a_log_row_is_the_mean_over_the_epochs_steps(unit: Network, bright: Data) -> None:
-    _, log = run(unit, bright, batch_size=2, epochs=3)
-    assert [row["strength"] for row in log] == pytest.approx([1.5, 3.5, 5.5])
+def test_a_log_row_is_the_objectives_mean_and_the_epochs_end(unit: Network, bright: Data) -> None:
+    _, log = run(unit, bright, batch_size=2, epochs=3, objective=lambda n, gates, x, y: gates[0])
+    assert [row["strength"] for row in log] == [2, 4, 6]
+    # Gate 0 falls by 0.1 * (1 + strength) a step: 0.1, -0.1, -0.4, -0.8, -1.3, -1.9.
+    assert [row["objective"] for row in log] == pytest.approx([0.0, -0.6, -1.6])
+
+
+def test_without_a_pressure_the_objectives_gradient_is_all(unit: Network, bright: Data) -> None:
+    parameter, log = run(unit, bright, pressure=None, epochs=1)
+    assert parameter.tolist() == pytest.approx([0.1 - 0.1, 0.2 + 0.2, 0.3 - 0.05, 0.4 - 0.4])
+    assert log[0]["strength"] == 0
 
 
 def test_the_schedule_multiplies_the_rate_by_progress(unit: Network, bright: Data) -> None:

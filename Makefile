@@ -5,7 +5,7 @@ ARGS ?=
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-SUITES := table2 sparsity-accuracy sanity-checks
+SUITES := table1 table2 sparsity-accuracy objectives saliency-gap sanity-checks layerwise
 
 .PHONY: help $(SUITES) test lint data clean
 

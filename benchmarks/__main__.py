@@ -16,7 +16,7 @@ from benchmarks.options import (
 from benchmarks.presets import get_preset
 from benchmarks.store import Store, write_text
 from benchmarks.suites import cells_of, get_suite
-from benchmarks.tables import render
+from benchmarks.tables import Results, render
 from lottery.errors import BadInput
 
 USAGE = 2
@@ -60,7 +60,7 @@ def _main(options: Options) -> int:
             print(running.list_cells(cells, store, job))
             return status
         status = running.run(cells, store, job)
-    table = render(blocks, store.rows(), preset, seeds)
+    table = render(blocks, Results(store, seeds), preset)
     write_text(store.path.with_suffix(".md"), table)
     print(table)
     return status

@@ -32,7 +32,7 @@ from lottery.ticket import Ticket
 from lottery.training import evaluate, train
 
 NOTHING = Spent(0.0, 0)
-OBJECTIVE_BATCHES = 16
+OBJECTIVE_BATCHES = 8
 
 
 @dataclass(frozen=True)

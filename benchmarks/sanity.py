@@ -38,7 +38,8 @@ def judge(ticket: Mapping[int, float], ablations: Mapping[str, Mapping[int, floa
     for name, values in ablations.items():
         seeds = sorted(ticket.keys() & values.keys())
         mine, theirs = [ticket[s] for s in seeds], [values[s] for s in seeds]
-        differences = [a - b for a, b in zip(mine, theirs, strict=True)]
+        # Accuracies have four decimals; what differs after that is floating point.
+        differences = [round(a - b, 6) for a, b in zip(mine, theirs, strict=True)]
         gains[name] = sum(differences) / len(differences) if differences else float("nan")
         if len(seeds) < 2:
             few = True

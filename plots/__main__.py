@@ -1,4 +1,4 @@
-"""python -m plots SUITE: draw a suite's figure from its results, if they are newer than it."""
+"""python -m plots SUITE: draw a suite's figures from its results, where they are newer."""
 
 import sys
 from dataclasses import dataclass
@@ -7,17 +7,22 @@ from pathlib import Path
 
 import tyro
 
-# The module of plots/ that draws a suite. Each has draw(rows) -> Figure.
+# The modules of plots/ that draw a suite, by what the figure's file has after the suite's name.
+# Each has draw(tables) -> Figure.
 FIGURES = {
-    "table2": "sparsity_accuracy",
-    "sparsity-accuracy": "sparsity_accuracy",
-    "sanity-checks": "sanity_checks",
+    "table1": {"": "ablations", "-search": "search_log"},
+    "table2": {"": "sparsity_accuracy", "-search": "search_log"},
+    "sparsity-accuracy": {"": "sparsity_accuracy", "-objectives": "objective_accuracy"},
+    "objectives": {"": "objective_values"},
+    "saliency-gap": {"": "objective_values"},
+    "sanity-checks": {"": "sanity_checks"},
+    "layerwise": {"": "layerwise"},
 }
 
 
 @dataclass(frozen=True)
 class Options:
-    """Draw results/<preset>/<suite>.png and .pdf from the CSV beside them."""
+    """Draw results/<preset>/<suite>*.png and .pdf from the CSVs beside them."""
 
     suite: tyro.conf.Positional[str]
     """Whose results are drawn."""
@@ -37,11 +42,18 @@ def main() -> int:
     if not source.exists():
         print(f"error: there is no {source}; run the suite first", file=sys.stderr)
         return 2
-    figure = source.with_suffix(".pdf")
-    if not figure.exists() or figure.stat().st_mtime < source.stat().st_mtime:
-        # Plotting libraries take seconds to import; a figure that is up to date does without.
-        import_module("plots.drawing").draw(FIGURES[options.suite], source)
-    print(f"rows: {source}   figure: {source.with_suffix('.png')}")
+    for suffix, name in FIGURES[options.suite].items():
+        figure = source.with_name(f"{source.stem}{suffix}.png")
+        if not figure.exists() or figure.stat().st_mtime < source.stat().st_mtime:
+            # Plotting libraries take seconds to import; figures that are up to date do without.
+            drawing = import_module("plots.drawing")
+            try:
+                drawing.draw(name, source, figure)
+            except drawing.NothingToDraw as reason:
+                print(f"no figure {figure.name}: {reason}")
+                continue
+        print(f"figure: {figure}")
+    print(f"rows: {source}")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""From a results file to a figure beside it."""
+"""From result files to a figure beside them."""
 
 from importlib import import_module
 from pathlib import Path
@@ -10,20 +10,53 @@ from matplotlib.figure import Figure
 from plots import style
 
 
-def draw(name: str, source: Path) -> None:
-    """Draw with the module `plots.<name>` the rows of the latest protocol; write PNG and PDF."""
+class NothingToDraw(Exception):
+    """A figure's table has no lines yet."""
+
+
+class Tables:
+    """A suite's results: `rows`, those of the latest protocol, and the tables beside them."""
+
+    def __init__(self, source: Path) -> None:
+        rows = pd.read_csv(source)
+        self.rows = rows[rows["protocol"] == rows["protocol"].max()]
+        self._source = source
+
+    def details(self, table: str) -> pd.DataFrame:
+        """A table beside the rows ("search", "layers" or "objectives"), joined to its rows.
+
+        Columns of both are the rows' by name, and the table's with the table's name before it.
+
+        Raises:
+            NothingToDraw: no row has lines in it.
+        """
+        path = self._source.with_name(f"{self._source.stem}-{table}.csv")
+        if not path.exists():
+            raise NothingToDraw(f"there is no {path}")
+        found = pd.read_csv(path)
+        names = {c: f"{table}_{c}" for c in found if c in self.rows and c != "cell_key"}
+        joined: pd.DataFrame = self.rows.merge(found.rename(columns=names), on="cell_key")
+        if joined.empty:
+            raise NothingToDraw(f"{path} has no lines of these rows")
+        return joined
+
+
+def draw(name: str, source: Path, target: Path) -> None:
+    """Draw a results file with the module `plots.<name>`; write PNG and PDF.
+
+    Raises:
+        NothingToDraw: what the figure shows was not recorded yet.
+    """
     style.apply()
-    rows = pd.read_csv(source)
-    figure = import_module(f"plots.{name}").draw(rows[rows["protocol"] == rows["protocol"].max()])
+    figure = import_module(f"plots.{name}").draw(Tables(source))
     figure.tight_layout()
-    save(figure, source)
+    save(figure, target)
     plt.close(figure)
 
 
-def save(figure: Figure, source: Path) -> None:
-    """Write a figure beside its CSV as PNG and PDF, each whole or not at all."""
-    for suffix in (".png", ".pdf"):
-        whole = source.with_suffix(suffix)
-        half = whole.with_name(f".{whole.stem}.tmp{suffix}")
+def save(figure: Figure, target: Path) -> None:
+    """Write a figure as PNG and PDF, each whole or not at all; the PNG last."""
+    for suffix in (".pdf", ".png"):
+        half = target.with_name(f".{target.stem}.tmp{suffix}")
         figure.savefig(half)
-        half.replace(whole)
+        half.replace(target.with_suffix(suffix))

@@ -1,11 +1,11 @@
 """Tickets against their ablations, one panel per method: CTS Figs. 4 and 5."""
 
 import matplotlib.pyplot as plt
-import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
 from plots import style
+from plots.drawing import Tables
 
 LOOKS = {
     "none": style.Look("ticket", "#0072B2", "o", "-"),
@@ -15,8 +15,9 @@ LOOKS = {
 }
 
 
-def draw(rows: pd.DataFrame) -> Figure:
+def draw(tables: Tables) -> Figure:
     """Mean and confidence band over seeds of each ticket and its ablations."""
+    rows = tables.rows
     ids = [*map(style.method_id, rows["method"], rows["objective"], rows["options"])]
     panels = list(rows.groupby([rows["model"], ids], sort=False))
     columns = min(3, len(panels))

@@ -1,4 +1,4 @@
-"""Accuracy against sparsity, one panel per paper and dataset: CTS Figs. 2 and 3."""
+"""Accuracy against sparsity, one panel per paper and dataset: CTS Fig. 2."""
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -7,11 +7,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from plots import style
+from plots.drawing import Tables
 
 
-def draw(rows: pd.DataFrame) -> Figure:
-    """The figure of all tickets as they were drawn, ablations left out."""
-    rows = rows[rows["ablation"] == "none"]
+def draw(tables: Tables) -> Figure:
+    """The figure of all tickets as they were drawn; ablations and Fig. 3's objectives left out."""
+    rows = tables.rows
+    rows = rows[(rows["ablation"] == "none") & (rows["table"] != "Fig. 3")]
     panels = list(rows.groupby(["paper", "dataset"], sort=False))
     crowded = rows["method"].nunique() > 8
     width, height = (6.4, 5.2) if crowded else (4.4, 3.5)

@@ -1,9 +1,10 @@
 """How every figure looks: one colour, marker and line per method, readable in grey print too."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib
 import matplotlib.pyplot as plt
+import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
@@ -23,6 +24,10 @@ _RED, _PINK, _OLIVE, _GREY, _BLACK = "#D55E00", "#CC79A7", "#8A7D00", "#767676",
 LOOKS = {
     "cts kl": Look("CTS-KL", _BLUE, "o", "-"),
     "cts loss": Look("CTS-loss", _SKY, "s", "--"),
+    "cts delta_loss": Look("CTS-Δloss", _GREEN, "v", "--"),
+    "cts grad_norm": Look("CTS-gradient norm", _ORANGE, "P", "-."),
+    "cts feature": Look("CTS-feature", _PINK, "8", ":"),
+    "cts grad_match": Look("CTS-gradient match", _OLIVE, "h", "--"),
     "l0_hard_concrete": Look("L0 hard concrete", _SKY, "h", ":"),
     "continuous_sparsification": Look("Cont. sparsification", _BLUE, "<", "-."),
     "gem_miner": Look("Gem-Miner", _SKY, ">", "-."),
@@ -36,6 +41,7 @@ LOOKS = {
     "grasp": Look("GraSP", _ORANGE, "X", ":"),
     "synflow": Look("SynFlow", _OLIVE, "d", "-."),
     "saliency kl": Look("Saliency of KL", _OLIVE, "s", ":"),
+    "saliency": Look("Saliency", _ORANGE, "*", ":"),
     "magnitude": Look("Magnitude", _PINK, "p", ":"),
     "random": Look("Random", _GREY, "X", "--"),
     "random erk": Look("Random, ERK", _GREY, "o", ":"),
@@ -83,3 +89,19 @@ def _apart(densities: list[float], factor: float) -> list[float]:
         if not kept or density / kept[-1] > factor:
             kept.append(density)
     return kept
+
+
+def mean_line(ax: Axes, group: pd.DataFrame, x: str, y: str, seen: Look, **more: Any) -> None:
+    """Mean and 95% confidence band over seeds of a method, in its look."""
+    sns.lineplot(
+        x=group[x],
+        y=group[y],
+        errorbar=("ci", 95) if group["seed"].nunique() > 1 else None,
+        seed=0,  # of the interval's bootstrap
+        ax=ax,
+        label=seen.label,
+        color=seen.colour,
+        marker=seen.marker,
+        linestyle=seen.line,
+        **more,
+    )

@@ -5,18 +5,25 @@ from dataclasses import replace
 
 from benchmarks.cells import Cell
 from benchmarks.presets import Preset
+from benchmarks.suites.layerwise import layerwise
+from benchmarks.suites.objectives import objectives, saliency_gap
 from benchmarks.suites.parts import Block, Line, Printed
 from benchmarks.suites.sanity_checks import sanity_checks
 from benchmarks.suites.sparsity_accuracy import sparsity_accuracy
+from benchmarks.suites.table1 import table1
 from benchmarks.suites.table2 import table2
 from lottery.errors import check_name
 
 __all__ = ["SUITES", "Block", "Line", "Printed", "cells_of", "get_suite"]
 
 SUITES: dict[str, Callable[[Preset], tuple[Block, ...]]] = {
+    "table1": table1,
     "table2": table2,
     "sparsity-accuracy": sparsity_accuracy,
+    "objectives": objectives,
+    "saliency-gap": saliency_gap,
     "sanity-checks": sanity_checks,
+    "layerwise": layerwise,
 }
 
 
@@ -30,6 +37,9 @@ def get_suite(name: str, preset: Preset) -> tuple[Block, ...]:
 
 
 def cells_of(blocks: Iterable[Block], seeds: Iterable[int]) -> list[Cell]:
-    """All cells, seed by seed, so that one whole table comes before the next seed starts."""
-    lines = [line for block in blocks for line in block.lines]
-    return [replace(line.cell, seed=seed) for seed in seeds for line in lines if line.cell]
+    """All cells, each once: seed by seed, so that one whole table comes before the next seed
+    starts, and tickets before ablations."""
+    found = [line.cell for block in blocks for line in block.lines if line.cell]
+    found.sort(key=lambda cell: cell.ablation != "none")
+    cells = [replace(cell, seed=seed) for seed in seeds for cell in found]
+    return list({cell.key: cell for cell in cells}.values())

@@ -19,7 +19,7 @@ class Printed:
         value: percent of the test set.
         metric: "accuracy", "accuracy_top3" or "accuracy_top5".
         sparsity: percent of weights removed, as printed; None where the paper prints none.
-        minutes: search plus training; None where the paper prints none.
+        minutes, epochs: search plus training; None where the paper prints none.
     """
 
     model: str
@@ -28,6 +28,7 @@ class Printed:
     metric: str
     sparsity: float | None
     minutes: float | None
+    epochs: float | None
     note: str
 
 
@@ -52,39 +53,53 @@ class Block:
 
     Attributes:
         table: number of the table or figure, e.g. "II" or "Fig. 2".
-        by_density: shown with one column per density instead of one line per cell.
+        shown: "lines", one per cell; "densities", one column each; or "layers", one row each.
+        objective: shown by density in place of accuracy; empty for accuracy.
     """
 
     paper: str
     table: str
     title: str
     lines: tuple[Line, ...]
-    by_density: bool = False
+    shown: str = "lines"
+    objective: str = ""
+
+    @property
+    def tickets(self) -> list[Line]:
+        """The lines without those of ablations, which only serve to judge them."""
+        return [line for line in self.lines if line.cell is None or line.cell.ablation == "none"]
 
 
 @cache
 def printed_values() -> dict[tuple[str, ...], Printed]:
     """Every number the papers print, by (paper, table, method, model, dataset, sparsity)."""
     text = files("benchmarks").joinpath("paper_values.csv").read_text()
-    values = {}
-    for row in csv.DictReader(text.splitlines()):
-        sparsity, minutes = row["sparsity_percent"], row["time_minutes"]
-        key = (*(row[name] for name in ("paper", "table", "method", "model", "dataset")), sparsity)
-        values[key] = Printed(
-            row["model"],
-            row["dataset"],
-            float(row["value_percent"]),
-            row["metric"],
-            float(sparsity) if sparsity else None,
-            float(minutes) if minutes else None,
-            row["note"],
+    names = ("paper", "table", "method", "model", "dataset", "sparsity_percent")
+    return {
+        tuple(row[name] for name in names): Printed(
+            model=row["model"],
+            dataset=row["dataset"],
+            value=float(row["value_percent"]),
+            metric=row["metric"],
+            sparsity=_number(row["sparsity_percent"]),
+            minutes=_number(row["time_minutes"]),
+            epochs=_number(row["epochs"]),
+            note=row["note"],
         )
-    return values
+        for row in csv.DictReader(text.splitlines())
+    }
+
+
+def _number(text: str) -> float | None:
+    return float(text) if text else None
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where cells are printed and what they run on; model and dataset as the paper names them."""
+    """Where cells are printed, what they run on and how they are judged.
+
+    Model and dataset are those that the paper names.
+    """
 
     suite: str
     paper: str
@@ -92,9 +107,10 @@ class Place:
     preset: Preset
     model: str
     dataset: str
+    judged: str | None = None
 
     def cell(self, method: str, density: float | None, pruned_at: str, **options: Any) -> Cell:
-        """A cell whose ticket is trained after it is drawn, by the preset's recipe."""
+        """A cell on weights as CTS initialises them, trained by the preset's recipe if at all."""
         return Cell(
             suite=self.suite,
             paper=self.paper,
@@ -107,6 +123,7 @@ class Place:
             pruned_at=pruned_at,
             options={**self.preset.options(method, self.model), **options},
             recipe=self.preset.recipe(self.model),
+            judged=self.judged,
         )
 
     def frozen_cell(self, method: str, density: float | None, **more: Any) -> Cell:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from benchmarks.cells import Cell
 from benchmarks.presets import Preset
-from benchmarks.suites.parts import Block, Line, Place
+from benchmarks.suites.parts import Block, Line, Place, Printed
 
 SHOWN = {
     "none": "",
@@ -25,17 +25,21 @@ def _panel(preset: Preset, model: str, powers: list[int], figure: str) -> Block:
     place = Place("sanity-checks", "cts", figure, preset, model, "cifar10")
     lines: list[Line] = []
     for density in (0.8**power for power in powers):
-        # Weights that are trained already cannot be drawn anew: at the rewind point two ablations.
-        lines += _checked("CTS-KL", place.cell("cts", density, "rewind"), again=False)
-        lines += _checked("CTS-loss", place.cell("cts", density, "init", objective="loss"))
-        lines += _checked("SNIP", place.cell("snip", density, "init"))
-        lines += _checked("GraSP", place.cell("grasp", density, "init"))
-        lines += _checked("SynFlow", place.cell("synflow", density, "init"))
-        lines += _checked("Magnitude", place.cell("magnitude", density, "init"))
-    return Block("cts", figure, f"sanity checks, {model}", tuple(lines), by_density=True)
+        lines += checked("CTS-KL", place.cell("cts", density, "rewind"))
+        lines += checked("CTS-loss", place.cell("cts", density, "init", objective="loss"))
+        lines += checked("SNIP", place.cell("snip", density, "init"))
+        lines += checked("GraSP", place.cell("grasp", density, "init"))
+        lines += checked("SynFlow", place.cell("synflow", density, "init"))
+        lines += checked("Magnitude", place.cell("magnitude", density, "init"))
+    return Block("cts", figure, f"sanity checks, {model}", tuple(lines), shown="densities")
 
 
-def _checked(label: str, cell: Cell, *, again: bool = True) -> list[Line]:
-    """A ticket and its ablations; `again` adds new initial weights."""
-    names = [name for name in SHOWN if again or name != "reinitialise"]
-    return [Line(label + SHOWN[name], replace(cell, ablation=name)) for name in names]
+def checked(label: str, cell: Cell, printed: Printed | None = None) -> list[Line]:
+    """A ticket and its ablations, as far as they mean something."""
+    left_out = set()
+    if cell.pruned_at == "rewind":  # weights that are trained already cannot be drawn anew
+        left_out.add("reinitialise")
+    if cell.method in ("ltr", "imp"):  # what earlier levels pruned has no order
+        left_out.add("invert")
+    names = [name for name in SHOWN if name not in left_out]
+    return [Line(label + SHOWN[name], replace(cell, ablation=name), printed) for name in names]

@@ -1,4 +1,4 @@
-"""Accuracy against sparsity (CTS Fig. 2), with every method of the suite."""
+"""Accuracy against sparsity: every method of the suite (CTS Fig. 2), every objective (Fig. 3)."""
 
 from benchmarks.presets import Preset
 from benchmarks.suites.parts import Block, Line, Place
@@ -7,10 +7,14 @@ SUITE = "sparsity-accuracy"
 
 
 def sparsity_accuracy(preset: Preset) -> tuple[Block, ...]:
-    return tuple(_panel(preset, model, powers) for model, powers in preset.grid.items())
+    return tuple(
+        panel(preset, model, powers)
+        for panel in (_methods, _objectives)
+        for model, powers in preset.grid.items()
+    )
 
 
-def _panel(preset: Preset, model: str, powers: list[int]) -> Block:
+def _methods(preset: Preset, model: str, powers: list[int]) -> Block:
     place = Place(SUITE, "cts", "Fig. 2", preset, model, "cifar10")
     densities = [0.8**power for power in powers]
     lines = [
@@ -40,4 +44,16 @@ def _panel(preset: Preset, model: str, powers: list[int]) -> Block:
             Line("Edge-popup, epsilon", place.edge_popup(density, "edge_popup_epsilon")),
         ]
     title = f"accuracy against sparsity, {model}"
-    return Block("cts", "Fig. 2", title, tuple(lines), by_density=True)
+    return Block("cts", "Fig. 2", title, tuple(lines), shown="densities")
+
+
+def _objectives(preset: Preset, model: str, powers: list[int]) -> Block:
+    place = Place(SUITE, "cts", "Fig. 3", preset, model, "cifar10")
+    lines = []
+    for density in (0.8**power for power in powers):
+        lines.append(Line("CTS-kl", place.cell("cts", density, "rewind")))
+        for name in ("loss", "delta_loss", "grad_norm", "feature", "grad_match"):
+            cell = place.cell("cts", density, "rewind", objective=name)
+            lines.append(Line(f"CTS-{name}", cell))
+    title = f"accuracy against sparsity by objective, {model}"
+    return Block("cts", "Fig. 3", title, tuple(lines), shown="densities")

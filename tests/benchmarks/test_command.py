@@ -29,7 +29,7 @@ def assert_refused(outcome: tuple[int, str, str], *words: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["tabel2"], ["suite 'tabel2'", "did you mean table2?"]),
+        (["tabel2"], ["suite 'tabel2'", "did you mean table2"]),
         (["table2", "--preset", "dmo"], ["preset 'dmo'", "demo"]),
         (["table2", "--only", "method=ctss"], ["method 'ctss'", "did you mean cts?"]),
         (["table2", "--only", "model=resnet2"], ["model 'resnet2'", "resnet20"]),

@@ -58,3 +58,9 @@ def test_differences_without_spread() -> None:
 def test_holm_by_hand() -> None:
     corrected = holm({"a": 0.01, "b": 0.04, "c": 0.03})
     assert corrected == pytest.approx({"a": 0.03, "c": 0.06, "b": 0.06})
+
+
+def test_differences_that_are_equal_but_for_floating_point_are_no_spread() -> None:
+    ticket, shuffled = {0: 90.3, 1: 80.3, 2: 0.3}, {0: 90.2, 1: 80.2, 2: 0.2}
+    assert len({ticket[seed] - shuffled[seed] for seed in ticket}) > 1
+    assert judge(ticket, {"shuffle_layerwise": shuffled}).p_values == {"shuffle_layerwise": 0.0}

@@ -18,10 +18,16 @@ TINY = Preset(
     datasets={"cifar10": "digits"},
     models={"resnet50": LENET, "wide_resnet50": LENET, "resnet20": LENET},
     _recipe={"resnet20": {"epochs": 4, "rewind_epochs": 1, "batch_size": 128}},
+    grid={"resnet20": [6]},
     _options={
         "ltr": {"any": {"pruning_rate": 0.8}},
+        "imp": {"any": {"pruning_rate": 0.8}},
         "crbg": {"any": {"epochs": 3, "lr": 0.05}},
         "edge_popup": {"any": {"epochs": 3}},
+        "edge_popup_epsilon": {"any": {"epochs": 2, "perturbation_epochs": 1}},
+        "gem_miner": {"any": {"epochs": 2, "freeze_every": 1}},
+        "continuous_sparsification": {"any": {"epochs": 1}},
+        "sparse_vd": {"any": {"epochs": 2}},
     },
 )
 

@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from plots import sanity_checks, sparsity_accuracy, style
+from plots import layerwise, objective_values, sanity_checks, sparsity_accuracy, style
+from plots.drawing import Tables
 
 COLUMNS = ["paper", "dataset", "model", "method", "objective", "ablation", "protocol", "seed"]
-MORE = ["density_requested", "density", "accuracy", "options"]
+MORE = ["density_requested", "density", "accuracy", "options", "table"]
 
 
 def results(path: Path) -> Path:
@@ -30,14 +31,23 @@ def results(path: Path) -> Path:
             density,
             accuracy,
             None,
+            "II",
         )
         for seed in (0, 1, 2)
         for density, accuracy in ((0.018, 90.0 + seed), (0.003, 60.0 + 5 * seed))
     ]
-    rows += [("cts", "digits", "resnet20", "ltr", None, "none", 1, 0, 0.018, 0.018, 92.0, None)]
-    rows += [("crbg", "digits", "resnet20", "crbg", None, "none", 1, 0, None, 0.6, 97.0, None)]
-    rows += [("crbg", "digits", "wide_resnet20", "crbg", None, "none", 1, 0, None, 0.5, 98.0, None)]
-    rows += [("cts", "digits", "resnet20", "cts", "kl", "invert", 1, 0, 0.018, 0.018, 10.0, None)]
+    rows += [
+        ("cts", "digits", "resnet20", "ltr", None, "none", 1, 0, 0.018, 0.018, 92.0, None, "II")
+    ]
+    rows += [
+        ("crbg", "digits", "resnet20", "crbg", None, "none", 1, 0, None, 0.6, 97.0, None, "II")
+    ]
+    rows += [
+        ("crbg", "digits", "wide_resnet20", "crbg", None, "none", 1, 0, None, 0.5, 98.0, None, "II")
+    ]
+    rows += [
+        ("cts", "digits", "resnet20", "cts", "kl", "invert", 1, 0, 0.018, 0.018, 10.0, None, "II")
+    ]
     frame = pd.DataFrame(rows, columns=[*COLUMNS, *MORE])
     path.parent.mkdir(parents=True)
     frame.to_csv(path, index=False)
@@ -96,12 +106,27 @@ def test_a_suite_without_a_figure(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "plots", "table9", f"--results={tmp_path}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr.startswith("error: no figure for 'table9': table2, ")
+    assert done.stderr.startswith("error: no figure for 'table9': table1, ")
 
 
-def test_sanity_checks_have_a_panel_per_method_and_a_line_per_ablation() -> None:
+def test_sanity_checks_have_a_panel_per_method_and_a_line_per_ablation(tmp_path: Path) -> None:
     rows = [
-        ("cts", "digits", "resnet20", method, None, ablation, 1, seed, d, d, 50.0 + seed, None, at)
+        (
+            "cts",
+            "digits",
+            "resnet20",
+            method,
+            None,
+            ablation,
+            1,
+            seed,
+            d,
+            d,
+            50.0 + seed,
+            None,
+            "II",
+            at,
+        )
         for method, at in (("snip", "init"), ("ltr", "rewind"))
         for ablation in ("none", "shuffle_layerwise", "invert")
         for seed in (0, 1)
@@ -109,7 +134,8 @@ def test_sanity_checks_have_a_panel_per_method_and_a_line_per_ablation() -> None
     ]
     style.apply()
     frame = pd.DataFrame(rows, columns=[*COLUMNS, *MORE, "pruned_at"])
-    figure = sanity_checks.draw(frame)
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    figure = sanity_checks.draw(Tables(tmp_path / "t.csv"))
     titles = [ax.get_title() for ax in figure.axes if ax.get_visible()]
     assert titles == ["SNIP, drawn at init, resnet20", "LTR, drawn at rewind, resnet20"]
     for ax in figure.axes[:2]:
@@ -121,3 +147,73 @@ def test_sanity_checks_have_a_panel_per_method_and_a_line_per_ablation() -> None
 def test_methods_differ_without_colour() -> None:
     marks = [(each.marker, each.line) for each in style.LOOKS.values()]
     assert len(set(marks)) == len(marks)
+
+
+def table(path: Path, name: str, lines: list[dict[str, object]]) -> None:
+    pd.DataFrame(lines).to_csv(path.with_name(f"{path.stem}-{name}.csv"), index=False)
+
+
+def objective_rows(path: Path) -> None:
+    """CTS drawn for two objectives, SNIP and random, at two densities, and a value of each."""
+    rows: list[dict[str, object]] = []
+    values: list[dict[str, object]] = []
+    for method, searched in (
+        ("cts", "loss"),
+        ("cts", "grad_norm"),
+        ("snip", None),
+        ("random", None),
+    ):
+        for d in (0.1, 0.01):
+            key = f"{method} {searched} {d}"
+            rows.append(
+                dict.fromkeys(COLUMNS + MORE, 1)
+                | {"cell_key": key, "method": method, "objective": searched, "pruned_at": "init"}
+                | {"density_requested": d, "gradient_step": "gradbalance" if searched else None}
+            )
+            values.append({"cell_key": key, "objective": "loss", "value": d})
+            values.append({"cell_key": key, "objective": "grad_norm", "value": -1000 * d})
+    pd.DataFrame(rows).to_csv(path, index=False)
+    table(path, "objectives", values)
+
+
+def test_objective_panels_show_those_drawn_for_the_objective_beside_the_others(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "objectives.csv"
+    objective_rows(path)
+    style.apply()
+    figure = objective_values.draw(Tables(path))
+    loss, norm = figure.axes
+    shown = {
+        ax: [t.get_text() for t in legend.get_texts()]
+        for ax in figure.axes
+        if (legend := ax.get_legend())
+    }
+    assert shown[loss] == ["Quick CTS, GradBalance", "SNIP", "Random"]
+    assert shown[norm] == ["Quick CTS, GradBalance", "Random"], "SNIP stands for the loss"
+    assert np.asarray(loss.lines[0].get_ydata()).tolist() == [0.01, 0.1]
+    assert np.asarray(norm.lines[0].get_ydata()).tolist() == [10, 100], "the norm itself"
+    plt.close(figure)
+
+
+def test_layerwise_bars_are_the_layers_shares(tmp_path: Path) -> None:
+    path = results(tmp_path / "demo" / "layerwise.csv")
+    rows = pd.read_csv(path)
+    rows["cell_key"] = [f"k{i}" for i in range(len(rows))]
+    rows.to_csv(path, index=False)
+    lines: list[dict[str, object]] = [
+        {"cell_key": "k0", "epoch": epoch, "layer": layer, "params": params, "kept": kept}
+        for epoch, layer, params, kept in (
+            (None, "a.weight", 100, 10),
+            (None, "b.weight", 300, 3),
+            (1, "a.weight", 100, 99),
+        )
+    ]
+    table(path, "layers", lines)
+    style.apply()
+    figure = layerwise.draw(Tables(path))
+    ax, bars = figure.axes
+    assert np.asarray(ax.lines[0].get_ydata()).tolist() == [0.1, 0.01], "the ticket, not epoch 1"
+    assert [bar.get_height() for bar in bars.containers[0]] == [0.25, 0.75]
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["a", "b"]
+    plt.close(figure)

@@ -1,0 +1,54 @@
+"""A suite as Markdown tables: measured values beside the printed ones."""
+
+from collections.abc import Callable, Sequence
+
+from benchmarks.presets import Preset
+from benchmarks.suites import Block
+from benchmarks.tables.densities import by_density
+from benchmarks.tables.layers import by_layer
+from benchmarks.tables.lines import by_line
+from benchmarks.tables.results import Results
+from benchmarks.tables.verdicts import verdict_table
+
+__all__ = ["Results", "render"]
+
+KINDS: dict[str, Callable[[Block, Results], str]] = {
+    "lines": by_line,
+    "densities": by_density,
+    "layers": by_layer,
+}
+
+
+def render(blocks: Sequence[Block], results: Results, preset: Preset) -> str:
+    """The blocks as Markdown."""
+    parts = []
+    for block in blocks:
+        parts += [f"## {block.paper.upper()} {block.table}: {block.title}"]
+        parts += [KINDS[block.shown](block, results)]
+        if verdicts := verdict_table(block, results):
+            parts.append(verdicts)
+        if note := stand_in_note(block, preset):
+            parts.append(note)
+    return "\n\n".join(parts) + "\n"
+
+
+def stand_in_note(block: Block, preset: Preset) -> str:
+    """Says plainly where a preset runs something else than the paper did."""
+    swaps = {}
+    for line in block.lines:
+        if line.cell and line.printed:
+            swaps[line.printed.dataset] = line.cell.dataset
+            swaps[line.printed.model] = line.cell.model
+        elif line.cell:
+            original = next((k for k, v in preset.datasets.items() if v == line.cell.dataset), "")
+            swaps[original or line.cell.dataset] = line.cell.dataset
+    parts = [f"Preset {preset.name}: {preset.description}."]
+    said = [f"{mine} stands in for {name}" for name, mine in swaps.items() if mine != name]
+    if said:
+        parts.append(
+            f"Here {', '.join(said)}: the paper's numbers are of another task, to be compared in "
+            "their order, not their height."
+        )
+    elif preset.name != "paper":
+        parts.append("The paper's numbers are of the full length.")
+    return " ".join(parts)

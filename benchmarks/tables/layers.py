@@ -1,0 +1,20 @@
+"""One row per layer, one column per method."""
+
+from benchmarks.suites import Block
+from benchmarks.tables.results import Results
+from benchmarks.tables.text import markdown, removed
+
+
+def by_layer(block: Block, results: Results) -> str:
+    """What each method removes of every layer."""
+    found = {line.label: results.layers(line.cell) for line in block.lines if line.cell}
+    sizes = {name: size for layers in found.values() for name, (size, _) in layers.items()}
+    lines = [
+        [
+            name.removesuffix(".weight"),
+            f"{size:,}",
+            *(removed(layers[name][1]) if name in layers else "" for layers in found.values()),
+        ]
+        for name, size in sizes.items()
+    ]
+    return markdown(lines, ["layer", "weights", *found])

@@ -1,0 +1,36 @@
+"""How numbers are shown to people."""
+
+from collections.abc import Sequence
+from statistics import mean, stdev
+
+from tabulate import tabulate
+
+NONE = "-"
+
+
+def sparsity(percent: float | None) -> str:
+    return NONE if percent is None else f"{percent:.1f}%"
+
+
+def removed(density: float) -> str:
+    """A density as the percentage of weights removed; enough digits where few are left."""
+    percent = 100 * (1 - density)
+    return f"{percent:.1f}%" if percent < 99.9 else f"{percent:.2f}%"
+
+
+def average(values: Sequence[float], digits: str = ".1f") -> str:
+    """The mean, with the standard deviation where there are several values."""
+    text = format(mean(values), digits)
+    return f"{text} ± {format(stdev(values), digits)}" if len(values) > 1 else text
+
+
+def minutes(value: float | None) -> str:
+    if value is None:
+        return NONE
+    if value < 1:
+        return f"{60 * value:.0f} s"
+    return f"{value:.1f} min" if value < 120 else f"{value / 60:.1f} h"
+
+
+def markdown(lines: Sequence[Sequence[str]], headers: Sequence[str]) -> str:
+    return tabulate(lines, headers, "github", disable_numparse=True)

@@ -1,0 +1,39 @@
+"""Whether tickets pass their sanity checks."""
+
+from dataclasses import replace
+
+from benchmarks.cells import Cell
+from benchmarks.sanity import Verdict, judge
+from benchmarks.suites import Block
+from benchmarks.tables.results import Results
+from benchmarks.tables.text import markdown, removed
+
+WORDS = {True: "yes", False: "no", None: "not enough seeds to tell"}
+
+
+def verdict(cell: Cell, block: Block, results: Results) -> Verdict | None:
+    """A ticket against those of its ablations that the block has; None where it has none."""
+    others = [line.cell for line in block.lines if line.cell and line.cell.ablation != "none"]
+    mine = [other for other in others if replace(other, ablation="none").key == cell.key]
+    if not mine:
+        return None
+    return judge(
+        results.accuracies(cell), {other.ablation: results.accuracies(other) for other in mine}
+    )
+
+
+def verdict_table(block: Block, results: Results) -> str:
+    """The verdicts and what they rest on; empty where the block has no ablations."""
+    lines = []
+    for line in block.tickets:
+        found = verdict(line.cell, block, results) if line.cell else None
+        if found is None or line.cell is None or line.cell.density is None:
+            continue
+        gains = ", ".join(
+            f"{name} {gain:+.1f}"
+            + (f" (p {p:.2g})" if (p := found.p_values.get(name)) is not None else "")
+            for name, gain in found.gains.items()
+        )
+        lines.append([line.label, removed(line.cell.density), WORDS[found.passes], gains])
+    headers = ["method", "sparsity", "passes", "ticket minus ablation, points (corrected p)"]
+    return markdown(lines, headers) if lines else ""

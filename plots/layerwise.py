@@ -1,0 +1,50 @@
+"""What each layer keeps, over its size: CTS Fig. 6."""
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+
+from plots import style
+from plots.drawing import Tables
+
+
+def draw(tables: Tables) -> Figure:
+    """One panel per model and density."""
+    layers = tables.details("layers")
+    layers = layers[layers["epoch"].isna()]
+    panels = list(layers.groupby(["model", "density_requested"], sort=False))
+    figure, axes = plt.subplots(1, len(panels), figsize=(5.6 * len(panels), 3.8), squeeze=False)
+    for ax, ((model, density), part) in zip(axes[0], panels, strict=True):
+        draw_panel(ax, part)
+        ax.set_title(f"{model} at {100 * (1 - float(str(density))):.3g}% sparsity")
+    return figure
+
+
+def draw_panel(ax: Axes, layers: pd.DataFrame) -> None:
+    """The density of every layer by method, and grey bars for the layers' share of the weights."""
+    names = list(dict.fromkeys(layers["layer"]))
+    sizes = layers.drop_duplicates("layer").set_index("layer")["params"][names]
+    bars = ax.twinx()
+    bars.bar(range(len(names)), sizes / sizes.sum(), color="#BBBBBB", alpha=0.5, width=0.8)
+    bars.set_ylabel("share of all weights (bars)")
+    bars.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.0f}%"))
+    bars.grid(visible=False)
+    ax.set_zorder(bars.get_zorder() + 1)
+    ax.patch.set_visible(False)
+    layers = layers.assign(
+        position=layers["layer"].map(names.index), share=layers["kept"] / layers["params"]
+    )
+    ids = [*map(style.method_id, layers["method"], layers["objective"], layers["options"])]
+    for name, group in layers.groupby(ids, sort=False):
+        style.mean_line(ax, group, "position", "share", style.look(str(name)), markersize=5)
+    # A layer that lost everything lies below the axis: it has no place on a logarithmic one.
+    ax.set_yscale("log")
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda kept, _: f"{100 * (1 - kept):.4g}%"))
+    ax.invert_yaxis()
+    ax.set_ylabel("sparsity (weights removed; log scale of density)")
+    short = [name.removesuffix(".weight") for name in names]
+    ax.set_xticks(range(len(names)), short, rotation=90, fontsize="x-small")
+    ax.set_xlabel("")
+    ax.legend(fontsize="x-small")

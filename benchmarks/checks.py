@@ -53,7 +53,9 @@ def check_cells(cells: Sequence[Cell], data_root: Path) -> None:
     for cell in cells:
         check_name("dataset", cell.dataset, list(DATASETS))
         check_name("model", cell.model, list(MODELS))
-        options = methods[cell.method].changed(cell.options)
+        method = methods[cell.method]
+        options = method.changed(cell.options)
+        method.check(cell.density, {**method.options, **options})
         if "objective" in options:
             objectives[options["objective"]]
         if cell.density is not None:

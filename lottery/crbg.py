@@ -1,27 +1,52 @@
 """Continuously relaxed Bernoulli gates (CRBG, Section III): strong tickets in frozen weights."""
 
 import math
+from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 import torch
 
 from lottery.batches import Data
-from lottery.mask import Mask
+from lottery.errors import BadInput, check_name
+from lottery.layer_gates import LayerGates
+from lottery.mask import Mask, kept_count
 from lottery.network import Network
 from lottery.objectives import loss
-from lottery.pressures import ExpectedL0
+from lottery.pressures import REDUCTIONS, ExpectedL0, GradBalance, Lagrange, Pressure
 from lottery.pruning import check_finite
 from lottery.registry import method
 from lottery.relaxations import GaussianHardSigmoid
 from lottery.runner import Runner
 from lottery.search import Found, constant, plan_epochs, search_gates
 
+PRESSURES = ("expected_l0", "lagrange", "gradbalance")
 
-@method("crbg", strong=True, pruned_at="init", sets_density=False, plan=plan_epochs)
+
+def check(density: float | None, options: Mapping[str, Any]) -> None:
+    """Raises:
+    UnknownName: a pressure or a reduction that does not exist.
+    BadInput: lambda, sigma or the learning rate not positive and finite; a density target where
+        lambda decides, or none where it is needed.
+    """
+    for name in ("lam", "sigma", "lr"):
+        if not (options[name] > 0 and math.isfinite(options[name])):
+            raise BadInput(f"crbg's {name} must be positive and finite, got {options[name]}")
+    check_name("pressure_reduction", options["pressure_reduction"], REDUCTIONS)
+    pressure = check_name("pressure of crbg", options["pressure"], PRESSURES)
+    if pressure == "expected_l0" and density is not None:
+        raise BadInput(f"crbg takes no density target, got {density}; its lambda decides")
+    if pressure != "expected_l0" and density is None:
+        raise BadInput(f"crbg under pressure {pressure} needs a density target")
+
+
+@method(
+    "crbg", strong=True, pruned_at="init", sets_density=False, plan=plan_epochs, check=check
+)
 def crbg(
     network: Network,
     data: Data,
-    density: None,
+    density: float | None,
     generator: torch.Generator,
     *,
     runner: Runner,
@@ -31,45 +56,62 @@ def crbg(
     lr: float = 1e-3,
     epochs: int = 50,
     batch_size: int = 128,
+    pressure: str = "expected_l0",
     pressure_reduction: str = "mean",
 ) -> Found:
     """Learn the gates' means mu by Adam under a pressure on the expected number of open gates.
 
     Args:
         network: the frozen base network.
-        density: must be None; the density is what lambda and the length of the search make it.
+        density: None; what lambda and the length of the search make it. Under the other two
+            pressures, which are not the paper's, the target.
         lam: lambda; the paper's 0.1 for LeNet, 0.05 for ResNet-50, 0.08 for transformers.
         mu0: initial mean of the gates.
         sigma: standard deviation of the gates' noise.
         lr, epochs, batch_size: of Adam. A gate moves by about lr a step, so a search with fewer
             steps needs a higher lr to reach the same sparsity.
-        pressure_reduction: "mean" over all gates, or "sum_of_layer_means".
+        pressure: "expected_l0" as the paper; "lagrange" or "gradbalance", those of CTS, for a
+            density target.
+        pressure_reduction: of the expected L0: "mean" over all gates, or "sum_of_layer_means".
 
     Returns:
-        The mask mu > 0; the scores are mu; the soft gates are mu clipped to [0, 1].
+        The mask mu > 0, or the highest mu where a density is asked for; the scores are mu; the soft
+        gates are mu clipped to [0, 1].
 
     Raises:
-        ValueError: a density target, lambda or sigma not positive and finite, or means that are
-            not finite in the end.
+        BadInput: see `check`; or a density that is none, or that keeps no weight.
+        ValueError: means that are not finite in the end.
     """
-    if density is not None:
-        raise ValueError(f"crbg takes no density target, got {density}; its lambda decides")
-    for name, value in (("lam", lam), ("sigma", sigma)):
-        if not (value > 0 and math.isfinite(value)):
-            raise ValueError(f"crbg's {name} must be positive and finite, got {value}")
+    stated = {"lam": lam, "sigma": sigma, "lr": lr}
+    check(density, stated | {"pressure": pressure, "pressure_reduction": pressure_reduction})
+    gates = GaussianHardSigmoid(sigma)
     mu, log = search_gates(
         network,
         data,
-        GaussianHardSigmoid(sigma),
-        ExpectedL0(network.layout, lam, pressure_reduction, network.device),
+        gates,
+        _pressure(pressure, network, density, lam, pressure_reduction),
         loss,
         start=torch.full_like(network.weights, mu0),
-        optimiser=partial(torch.optim.Adam, lr=lr),
+        optimiser=partial(torch.optim.Adam, lr=lr, fused=True),  # fused: no vectors of its own
         schedule=constant,
         epochs=epochs,
         batch_size=batch_size,
         generator=generator,
         runner=runner,
+        layer_gates=LayerGates(network.layout, network.weights),
     )
     check_finite(network.layout, mu)  # NaN > 0 is False: a search gone wrong would look sparse
-    return Found(Mask(network.layout, mu > 0), scores=mu, soft_gates=mu.clamp(0, 1), log=log)
+    layout = network.layout
+    mask = Mask(layout, mu > 0) if density is None else Mask.top(layout, mu, density)
+    return Found(mask, scores=mu, soft_gates=gates.mean_gate(mu), log=log)
+
+
+def _pressure(
+    name: str, network: Network, density: float | None, lam: float, reduction: str
+) -> Pressure:
+    if density is None:
+        return ExpectedL0(network.layout, lam, reduction, network.device)
+    kept_count(density, network.layout.total)
+    if name == "lagrange":
+        return Lagrange(density, 0.01, network.device)  # steps as in CTS
+    return GradBalance.to(min(1.1 * density, 1.0), 0.99, network.device)

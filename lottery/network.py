@@ -1,6 +1,6 @@
 """The one place that runs a network under gates."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from copy import copy
 
@@ -8,7 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from lottery.layer_gates import LayerGates
 from lottery.layout import Layout
+
+Gates = Tensor | LayerGates
 
 
 class Network:
@@ -59,21 +62,37 @@ class Network:
         twin.rest = self.rest if rest is None else rest.detach()
         return twin
 
-    def run(self, x: Tensor, weights: Tensor, rest: Tensor, *, training: bool = True) -> Tensor:
-        """Logits, shape (n, classes), for images x, shape (n, c, h, w); at least float32."""
+    def run(
+        self,
+        x: Tensor,
+        weights: Tensor | Mapping[str, Tensor],
+        rest: Tensor,
+        *,
+        training: bool = True,
+    ) -> Tensor:
+        """Logits, shape (n, classes), for images x, shape (n, c, h, w); at least float32.
+
+        The prunable weights are given as one vector, shape (d,), or as tensors by name.
+        """
         if self.module.training != training:
             self.module.train(training)
-        parameters = {**self.layout.views(weights), **self.rest_layout.views(rest)}
+        if isinstance(weights, Tensor):
+            weights = self.layout.views(weights)
+        parameters = {**weights, **self.rest_layout.views(rest)}
         with self._autocast():
             logits: Tensor = functional_call(self.module, parameters, (x,))
         return logits if logits.dtype == torch.float64 else logits.float()
 
-    def __call__(self, x: Tensor, gates: Tensor | None = None, *, training: bool = True) -> Tensor:
+    def __call__(self, x: Tensor, gates: Gates | None = None, *, training: bool = True) -> Tensor:
         """Logits of the network, its weights multiplied by gates, shape (d,), where given."""
-        weights = self.weights if gates is None else self.weights * gates
+        weights: Tensor | Mapping[str, Tensor]
+        if isinstance(gates, LayerGates):
+            weights = gates.gated()
+        else:
+            weights = self.weights if gates is None else self.weights * gates
         return self.run(x, weights, self.rest, training=training)
 
-    def features(self, x: Tensor, gates: Tensor | None = None) -> list[Tensor]:
+    def features(self, x: Tensor, gates: Gates | None = None) -> list[Tensor]:
         """The outputs of the prunable layers, in the layout's order, during one forward pass."""
         outputs: dict[str, Tensor] = {}
 

@@ -11,12 +11,12 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from lottery.network import Network
+from lottery.network import Gates, Network
 from lottery.registry import objective, objectives
 
 
 @objective("loss")
-def loss(network: Network, gates: Tensor, x: Tensor, y: Tensor) -> Tensor:
+def loss(network: Network, gates: Gates, x: Tensor, y: Tensor) -> Tensor:
     """The task loss of the gated network."""
     return F.cross_entropy(network(x, gates), y)
 

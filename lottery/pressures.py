@@ -1,12 +1,15 @@
 """Sparsity pressures: what is added to the objective's gradient so that gates close."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from lottery.errors import check_name
 from lottery.layout import Layout
+from lottery.relaxations import Relaxation
 
 
 class Pressure(Protocol):
@@ -14,6 +17,24 @@ class Pressure(Protocol):
 
     strength: Tensor
 
+    def add_to(self, gradient: Tensor, relaxation: Relaxation, parameter: Tensor) -> None:
+        """Add the sparsity term's gradient to the objective's, in place.
+
+        Args:
+            gradient: the objective's by the gate parameter, shape (d,).
+            parameter: of the relaxation's gates, shape (d,).
+        """
+
+
+class Constraint(ABC):
+    """A pressure that looks at all gates together."""
+
+    strength: Tensor
+
+    def add_to(self, gradient: Tensor, relaxation: Relaxation, parameter: Tensor) -> None:
+        gradient += self.gradient(*relaxation.keep(parameter), gradient)
+
+    @abstractmethod
     def gradient(self, keep: Tensor, keep_gradient: Tensor, objective: Tensor) -> Tensor:
         """The sparsity term's share of the gradient.
 
@@ -38,17 +59,18 @@ class ExpectedL0:
     """
 
     def __init__(self, layout: Layout, lam: float, reduction: str, device: torch.device) -> None:
-        if reduction not in REDUCTIONS:
-            raise ValueError(f"pressure_reduction {reduction!r} is none of {', '.join(REDUCTIONS)}")
+        check_name("pressure_reduction", reduction, REDUCTIONS)
         self.strength = torch.tensor(float(lam), device=device)
-        if reduction == "mean":
-            self._share = torch.tensor(1 / layout.total, device=device)
-        else:
-            sizes = torch.tensor([float(entry.size) for entry in layout.entries])
-            self._share = (1 / sizes).repeat_interleave(sizes.long()).to(device)
+        self._shares = [
+            (entry.span, 1 / (layout.total if reduction == "mean" else entry.size))
+            for entry in layout.entries
+        ]
 
-    def gradient(self, keep: Tensor, keep_gradient: Tensor, objective: Tensor) -> Tensor:
-        return self.strength * self._share * keep_gradient
+    def add_to(self, gradient: Tensor, relaxation: Relaxation, parameter: Tensor) -> None:
+        # Tensor by tensor: a large network has no room for another vector of length d.
+        for span, share in self._shares:
+            open_ = relaxation.keep_gradient(parameter[span])
+            gradient[span].addcmul_(open_, self.strength, value=share)
 
 
 def sparsity_constraint(
@@ -59,7 +81,7 @@ def sparsity_constraint(
     return keep.sum() * scale - 1, keep_gradient * scale
 
 
-class Lagrange:
+class Lagrange(Constraint):
     """Algorithm 1 of CTS: lambda is a variable too, and climbs the constraint that it multiplies.
 
     Args:
@@ -79,7 +101,7 @@ class Lagrange:
 
 
 @dataclass
-class GradBalance:
+class GradBalance(Constraint):
     """Algorithm 2 of CTS: the constraint's gradient is brought to the norm of the objective's.
 
     Args:

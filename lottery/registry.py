@@ -61,6 +61,13 @@ def no_plan(
     return {}
 
 
+Check = Callable[[float | None, Mapping[str, Any]], None]
+
+
+def no_check(density: float | None, options: Mapping[str, Any]) -> None:
+    """The check of a method that takes whatever its options' types allow."""
+
+
 @dataclass(frozen=True)
 class Method:
     """A pruning method.
@@ -73,9 +80,10 @@ class Method:
         strong: judged with the weights frozen as they were drawn; otherwise trained after masking.
         pruned_at: "init" or "rewind", where the method draws unless a cell says otherwise.
         own_weights: True where the method trains weights of its own, judged as it left them.
-        sets_density: False where the method finds its own density and takes no target.
+        sets_density: False where the method, as it is by default, takes no density target.
         plan: (recipe, epochs before the method, density, options) -> epochs that the method will
             run, by name; work that two densities share has the same name. For estimates only.
+        check: (density, options) -> raises BadInput where the method would, before anything runs.
     """
 
     name: str
@@ -85,6 +93,7 @@ class Method:
     pruned_at: str = "rewind"
     sets_density: bool = True
     plan: Plan = no_plan
+    check: Check = no_check
 
     @cached_property
     def options(self) -> dict[str, Any]:
@@ -124,11 +133,13 @@ def method(
     pruned_at: str = "rewind",
     sets_density: bool = True,
     plan: Plan = no_plan,
+    check: Check = no_check,
 ) -> Callable[[F], F]:
     """Register a function as a method; see Method for what it takes and returns."""
 
     def register(draw: F) -> F:
-        methods.add(name, Method(name, draw, strong, own_weights, pruned_at, sets_density, plan))
+        made = Method(name, draw, strong, own_weights, pruned_at, sets_density, plan, check)
+        methods.add(name, made)
         return draw
 
     return register

@@ -1,7 +1,8 @@
 """Relaxations of binary gates: from a real parameter per weight to a differentiable gate.
 
-A relaxation is two functions over a flat parameter of shape (d,): `sample` draws gates, `keep`
-gives P(gate != 0) and its derivative, which sparsity pressures need in closed form.
+A relaxation is functions over a flat parameter of shape (d,): `sample` draws gates, `keep` gives
+P(gate != 0) and its derivative, which sparsity pressures need in closed form, and `mean_gate` the
+gates without noise.
 """
 
 import math
@@ -19,12 +20,23 @@ class Relaxation(Protocol):
     def sample(self, parameter: Tensor, generator: torch.Generator) -> Tensor:
         """Gates, shape (d,), differentiable in the parameter."""
 
+    def fill(self, gates: Tensor, parameter: Tensor, generator: torch.Generator) -> None:
+        """`sample` into a given vector, without graph."""
+        gates.copy_(self.sample(parameter, generator))
+
     def keep(self, parameter: Tensor) -> tuple[Tensor, Tensor]:
         """P(gate != 0) and its derivative by the parameter, each of shape (d,), without graph."""
 
+    def keep_gradient(self, parameter: Tensor) -> Tensor:
+        """The second of `keep` alone."""
+        return self.keep(parameter)[1]
+
+    def mean_gate(self, parameter: Tensor) -> Tensor:
+        """The gates without noise, shape (d,), without graph."""
+
 
 @dataclass(frozen=True)
-class Concrete:
+class Concrete(Relaxation):
     """Binary concrete gates, sigmoid((logit + noise) / tau) with logistic noise (CTS Eq. 8)."""
 
     tau: float = 2 / 3
@@ -38,9 +50,13 @@ class Concrete:
         alpha = torch.sigmoid(parameter)
         return alpha, alpha * (1 - alpha)
 
+    @torch.no_grad()
+    def mean_gate(self, parameter: Tensor) -> Tensor:
+        return torch.sigmoid(parameter / self.tau)
+
 
 @dataclass(frozen=True)
-class GaussianHardSigmoid:
+class GaussianHardSigmoid(Relaxation):
     """Stochastic gates, clip(mu + N(0, sigma^2), 0, 1) (CRBG Section III)."""
 
     sigma: float = 0.5
@@ -50,14 +66,26 @@ class GaussianHardSigmoid:
         return (parameter + noise).clamp(0, 1)
 
     @torch.no_grad()
+    def fill(self, gates: Tensor, parameter: Tensor, generator: torch.Generator) -> None:
+        gates.normal_(0, self.sigma, generator=generator).add_(parameter).clamp_(0, 1)
+
+    @torch.no_grad()
     def keep(self, parameter: Tensor) -> tuple[Tensor, Tensor]:
-        z = parameter / self.sigma
-        density = torch.exp(-0.5 * z**2) / (self.sigma * math.sqrt(2 * math.pi))
-        return torch.special.ndtr(z), density
+        return torch.special.ndtr(parameter / self.sigma), self.keep_gradient(parameter)
+
+    @torch.no_grad()
+    def keep_gradient(self, parameter: Tensor) -> Tensor:
+        # The normal density at mu, made in one new vector.
+        scale = 1 / (self.sigma * math.sqrt(2 * math.pi))
+        return parameter.square().mul_(-0.5 / self.sigma**2).exp_().mul_(scale)
+
+    @torch.no_grad()
+    def mean_gate(self, parameter: Tensor) -> Tensor:
+        return parameter.clamp(0, 1)
 
 
 @dataclass(frozen=True)
-class HardConcrete:
+class HardConcrete(Relaxation):
     """Concrete gates stretched to (low, high) and clipped to [0, 1] (Louizos et al. 2018, Eq. 11).
 
     Unlike Concrete they reach 0 and 1 with positive probability.
@@ -80,8 +108,9 @@ class HardConcrete:
         """tau log(-low / high): the logit of P(gate != 0) is the parameter minus this."""
         return self.tau * math.log(-self.low / self.high)
 
+    @torch.no_grad()
     def mean_gate(self, parameter: Tensor) -> Tensor:
-        """The gate without noise (Eq. 13)."""
+        """Eq. 13."""
         return self._stretched(torch.sigmoid(parameter))
 
     def _stretched(self, s: Tensor) -> Tensor:
@@ -89,7 +118,7 @@ class HardConcrete:
 
 
 @dataclass(frozen=True)
-class StraightThroughTopK:
+class StraightThroughTopK(Relaxation):
     """Keep the highest |score|; the gradient passes straight through to the score.
 
     Edge-popup (Ramanujan et al. 2020, Section 3.2). `density` is the fraction kept, which its
@@ -107,7 +136,11 @@ class StraightThroughTopK:
 
     @torch.no_grad()
     def keep(self, parameter: Tensor) -> tuple[Tensor, Tensor]:
-        return self.mask(parameter.abs()).keep.float(), torch.zeros_like(parameter)
+        return self.mean_gate(parameter), torch.zeros_like(parameter)
+
+    @torch.no_grad()
+    def mean_gate(self, parameter: Tensor) -> Tensor:
+        return self.mask(parameter.abs()).keep.float()
 
     def mask(self, scores: Tensor) -> Mask:
         """The mask of the highest scores, shape (d,)."""
@@ -116,7 +149,7 @@ class StraightThroughTopK:
 
 
 @dataclass(frozen=True)
-class StraightThroughRounding:
+class StraightThroughRounding(Relaxation):
     """Round scores in [0, 1], those frozen at zero aside; the gradient passes straight through.
 
     Gem-Miner (Sreenivasan et al. 2022, Algorithm 1). `alive`, shape (d,), is 1 where a weight is
@@ -131,4 +164,8 @@ class StraightThroughRounding:
 
     @torch.no_grad()
     def keep(self, parameter: Tensor) -> tuple[Tensor, Tensor]:
-        return (parameter >= 0.5).float() * self.alive, torch.zeros_like(parameter)
+        return self.mean_gate(parameter), torch.zeros_like(parameter)
+
+    @torch.no_grad()
+    def mean_gate(self, parameter: Tensor) -> Tensor:
+        return (parameter >= 0.5).float() * self.alive

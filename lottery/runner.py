@@ -2,12 +2,17 @@
 
 from collections.abc import Callable
 
+from torch import Tensor
+
 from lottery.batches import Data
 from lottery.mask import Mask
 from lottery.network import Network
 from lottery.recipe import Recipe
 from lottery.steps import Keeper, NoKeeper, Resumable, run_steps
 from lottery.training import train
+
+
+Judge = Callable[[Network, Tensor, Tensor], list[Tensor]]
 
 
 class Runner:
@@ -19,6 +24,9 @@ class Runner:
         seed: of the training's data order.
         start_step: the step of the recipe that the method's network is at, 0 or k.
         keeper: who the loops report to.
+        judge: measures a search as it goes on, from the network, the mask as zeros and ones and
+            the gates without noise, each of shape (d,): the accuracy under each. What it sees is
+            not for the method. None where nobody asks.
     """
 
     def __init__(
@@ -28,12 +36,14 @@ class Runner:
         seed: int,
         start_step: int = 0,
         keeper: Keeper | None = None,
+        judge: Judge | None = None,
     ) -> None:
         self.data = data
         self.recipe = recipe
         self.seed = seed
         self.start_step = start_step
         self.keeper = keeper or NoKeeper()
+        self.judge = judge
 
     @property
     def training_steps(self) -> range:

@@ -3,12 +3,14 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from lottery.batches import Data
+from lottery.layer_gates import LayerGates
 from lottery.mask import Mask
 from lottery.network import Network
 from lottery.pressures import Pressure
@@ -18,9 +20,10 @@ from lottery.relaxations import Relaxation
 from lottery.runner import Runner
 from lottery.steps import Resumable
 
-Objective = Callable[[Network, Tensor, Tensor, Tensor], Tensor]
+Objective = Callable[[Network, Any, Tensor, Tensor], Tensor]
 Log = list[dict[str, Any]]
 COLUMNS = ("objective", "expected_density", "density", "strength")
+JUDGED = ("accuracy", "accuracy_soft_gates")
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,8 @@ class Found:
         soft_gates: shape (d,), the gates as the search last had them, noise removed.
         log: one row per epoch: the objective's mean over it; at its end the expected density, the
             density of the gates more likely open than not, the pressure's strength, and `kept`,
-            the number of those gates in each layer.
+            the number of those gates in each layer; with a judge also `accuracy` of the mask of
+            those gates and `accuracy_soft_gates`, of all gates without noise.
         trained: the network at weights of the method's own, where it trains them together with the
             mask; the ticket is then judged as it is.
     """
@@ -59,6 +63,7 @@ def search_gates(
     batch_size: int,
     generator: torch.Generator,
     runner: Runner,
+    layer_gates: LayerGates | None = None,
     after_epoch: Callable[[Tensor, int], None] | None = None,
     **more_state: Tensor,
 ) -> tuple[Tensor, Log]:
@@ -71,7 +76,8 @@ def search_gates(
         schedule: factor on that learning rate, by fraction of the search in [0, 1).
         epochs, batch_size: passes over the data, without augmentation.
         generator: parent of the data order and of the gate noise.
-        runner: runs the loop.
+        runner: runs the loop, and judges the gates after each epoch if it has a judge.
+        layer_gates: draw gates into these, with less memory, where the relaxation allows it.
         after_epoch: called with the gate parameter, which it may change in place, and the number
             of epochs done.
         more_state: tensors that `after_epoch` changes in place; they are kept with the loop.
@@ -84,8 +90,9 @@ def search_gates(
     full_lr = steps.param_groups[0]["lr"]
     stream = data.stream(batch_size, generator)
     total = epochs * stream.steps_per_epoch
-    layers = [entry.span for entry in network.layout.entries]
-    log = torch.zeros(epochs, len(COLUMNS) + len(layers), device=network.device)
+    entries = network.layout.entries
+    columns = COLUMNS + (JUDGED if runner.judge else ())
+    log = torch.zeros(epochs, len(columns) + len(entries), device=network.device)
     strength = torch.zeros((), device=network.device) if pressure is None else pressure.strength
     noise = torch.Generator(network.device)
 
@@ -93,10 +100,15 @@ def search_gates(
         x, y = stream[i]
         # Noise by step number, so that a resumed search draws what it would have drawn.
         noise.manual_seed(derive(generator.initial_seed(), "gate noise", i))
-        value = objective(network, relaxation.sample(parameter, noise), x, y)
-        (gradient,) = torch.autograd.grad(value, parameter)
+        if layer_gates:
+            drawn = layer_gates.draw(partial(relaxation.fill, generator=noise), parameter)
+            value = objective(network, drawn, x, y)
+            gradient = layer_gates.gradient(value)
+        else:
+            value = objective(network, relaxation.sample(parameter, noise), x, y)
+            (gradient,) = torch.autograd.grad(value, parameter)
         if pressure:
-            gradient = gradient + pressure.gradient(*relaxation.keep(parameter), gradient)
+            pressure.add_to(gradient, relaxation, parameter.detach())
         parameter.grad = gradient
         steps.param_groups[0]["lr"] = full_lr * schedule(i / total)
         steps.step()
@@ -108,17 +120,23 @@ def search_gates(
     def finish(epoch: int) -> None:
         if after_epoch:
             after_epoch(parameter.detach(), epoch + 1)
-        keep, _ = relaxation.keep(parameter)
-        opened = keep > 0.5
-        log[epoch, 1:] = torch.stack(
-            [keep.mean(), opened.float().mean(), strength, *(opened[span].sum() for span in layers)]
-        )
+        gates = parameter.detach()
+        expected, likely = torch.zeros_like(strength), []
+        for part in [e.span for e in entries] if layer_gates else [slice(None)]:
+            keep, _ = relaxation.keep(gates[part])
+            expected += keep.sum() / len(gates)
+            likely.append(keep > 0.5)
+        opened = torch.cat(likely)
+        values = [expected, opened.float().mean(), strength]
+        if runner.judge:
+            values += runner.judge(network, opened.float(), relaxation.mean_gate(gates))
+        log[epoch, 1:] = torch.stack([*values, *(opened[e.span].sum() for e in entries)])
 
     mine = {"parameter": parameter, "strength": strength, "log": log}
     state = Resumable(steps, **mine, **more_state)
     runner.loop("search", range(total), step, state)
-    rows = [dict(zip(COLUMNS, row, strict=False)) for row in log.tolist()]
-    for row, counts in zip(rows, log[:, len(COLUMNS) :].long().tolist(), strict=True):
+    rows = [dict(zip(columns, row, strict=False)) for row in log.tolist()]
+    for row, counts in zip(rows, log[:, len(columns) :].long().tolist(), strict=True):
         row["kept"] = counts
     return parameter.detach(), rows
 

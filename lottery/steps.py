@@ -33,8 +33,10 @@ class Resumable:
             for name in saved:
                 if name.startswith(prefix):
                     key = name.removeprefix(prefix)
-                    # Adam's step count stays on the CPU; all else goes where the parameter is.
-                    place = "cpu" if key == "step" else parameter.device
+                    # Adam's step count stays on the CPU, unless it is the fused one; all else
+                    # goes where the parameter is.
+                    fused = self._optimiser.defaults.get("fused")
+                    place = "cpu" if key == "step" and not fused else parameter.device
                     self._optimiser.state[parameter][key] = saved[name].clone().to(place)
 
     def _parameters(self) -> list[Tensor]:

@@ -11,8 +11,10 @@ from torch import Tensor, nn
 from lottery.batches import Data, Normalisation
 from lottery.data import Dataset, Images
 from lottery.network import Network
+from lottery.pressures import Constraint
 from lottery.randomness import generator
 from lottery.recipe import Recipe
+from lottery.relaxations import Relaxation
 from lottery.runner import Runner
 from lottery.search import Log, constant, cosine, drop_at, plan_epochs, search_gates
 from lottery.steps import Keeper, NoKeeper
@@ -37,7 +39,7 @@ def bright() -> Data:
     return Data(Images(images, torch.arange(4)), facts, normalisation)
 
 
-class Plain:
+class Plain(Relaxation):
     """Gates that are the parameter itself; remembers the noise's seeds."""
 
     def __init__(self) -> None:
@@ -50,9 +52,12 @@ class Plain:
     def keep(self, parameter: Tensor) -> tuple[Tensor, Tensor]:
         return parameter.detach().abs(), torch.tensor([1.0, 2.0, 3.0, 4.0])
 
+    def mean_gate(self, parameter: Tensor) -> Tensor:
+        return parameter.detach()
+
 
 @dataclass
-class Push:
+class Push(Constraint):
     """Adds its strength times the derivative of keep, and grows by 1 a step."""
 
     strength: Tensor

@@ -24,6 +24,9 @@ class Cell:
         density: fraction of prunable weights to keep; None where the method decides.
         pruned_at: "init" or "rewind".
         weights, norm_scale, kept: see lottery.initialisation.initialise.
+        validation: fraction of the training set that is held out of it and judged on in place of
+            the test set.
+        trajectory: whether the search is judged after every epoch, for a figure.
         recipe: how the ticket is trained; it also sets the length of CTS's search.
         judged: "trained", "drawn" (as it is, untrained) or "objectives" (as drawn, and by the value
             of every objective too); None for what the method is made for: "drawn" for a strong one
@@ -47,6 +50,8 @@ class Cell:
     kept: float = 1.0
     recipe: Recipe = field(default_factory=Recipe)
     judged: str | None = None
+    validation: float = 0.0
+    trajectory: bool = False
 
     @property
     def key(self) -> str:

@@ -23,7 +23,7 @@ class Options:
     """Run the cells of a table or figure that are not done yet, then print it."""
 
     suite: tyro.conf.Positional[str] = ""
-    """Table or figure: table2, sparsity-accuracy or sanity-checks."""
+    """Table or figure, e.g. table2 or sanity-checks; a wrong name lists them all."""
     preset: str = "demo"
     """Scale: demo (bundled digits, minutes on a CPU), quick (real data, shortened) or paper."""
     seeds: tuple[str, ...] = ()

@@ -14,13 +14,13 @@ from benchmarks.cells import Cell
 from benchmarks.details import make_details
 from benchmarks.provenance import commit
 from benchmarks.registered import is_trained, methods
-from benchmarks.rows import Costs, make_row, parameters_hash
+from benchmarks.rows import Costs, Weights, make_row, parameters_hash
 from benchmarks.stages import Facts, Spent, Stage, StageKeeper, Stages, Tensors
 from benchmarks.store import Details
 from benchmarks.watch import Watch
 from lottery.ablations import ablate
 from lottery.batches import Data, Normalisation
-from lottery.data import DATASETS, load
+from lottery.data import DATASETS, hold_out, load
 from lottery.mask import Mask, kept_count
 from lottery.models import build
 from lottery.network import Network
@@ -50,25 +50,34 @@ def run_cell(cell: Cell, bench: Bench) -> tuple[dict[str, Any], Details]:
     """Cell -> task -> dense weights at step k -> scores -> mask -> ablation -> ticket -> row."""
     work = CellWork(cell, bench)
     dense, pretraining = work.dense_weights()
-    found, search = work.draw(dense)
+    found, search, before_search = work.draw(dense)
     ticket, start = work.ticket(found, dense)
     work.save(ticket, of_seed=start is dense and work.start_step == 0)
     before = after = evaluate(start, work.test, ticket.mask.keep.float())
-    training = NOTHING
+    judged, training = start, NOTHING
     if is_trained(cell):
-        trained, training = work.train(start, ticket)
-        after = evaluate(trained, work.test)
+        judged, training = work.train(start, ticket)
+        after = evaluate(judged, work.test)
     soft = None if found.soft_gates is None else evaluate(dense, work.test, found.soft_gates)
     costs = Costs(pretraining, search, training)
-    row = make_row(cell, ticket, start, before, after, soft, costs, len(work.data))
+    weights = Weights(
+        before_search if start is dense else parameters_hash(start), parameters_hash(judged)
+    )
+    if judged is dense and weights.before != weights.after:
+        raise ValueError(f"{cell.method} is to leave the weights frozen, but they have changed")
+    row = make_row(cell, ticket, weights, judged, before, after, soft, costs, len(work.data))
     values = work.objectives(start, ticket) if cell.judged == "objectives" else {}
     return row, make_details(cell, ticket.mask, found.log, values)
 
 
 @cache
-def load_task(dataset: str, root: Path, device: torch.device) -> tuple[Data, Data]:
-    """Training and test images on the device."""
+def load_task(
+    dataset: str, root: Path, device: torch.device, validation: float = 0.0
+) -> tuple[Data, Data]:
+    """Training and test images on the device; see Cell for `validation`."""
     train_images, test_images = load(dataset, root)
+    if validation:
+        train_images, test_images = hold_out(train_images, validation)
     moments = Normalisation.of(train_images)
     facts = DATASETS[dataset]
     return Data(train_images, facts, moments, device), Data(test_images, facts, moments, device)
@@ -80,7 +89,9 @@ class CellWork:
     def __init__(self, cell: Cell, bench: Bench) -> None:
         self.cell = cell
         self.bench = bench
-        self.data, self.test = load_task(cell.dataset, bench.data_root, bench.device)
+        self.data, self.test = load_task(
+            cell.dataset, bench.data_root, bench.device, cell.validation
+        )
         self.stages = Stages(bench.cache_root, self.data, bench.watch)
         per_epoch = self.data.steps_per_epoch(cell.recipe.batch_size)
         self.end_step = cell.recipe.steps(per_epoch)
@@ -106,8 +117,12 @@ class CellWork:
         stage = self._train_stage("dense", network, full, range(self.start_step))
         return _at(network, stage), stage.spent
 
-    def draw(self, dense: Network) -> tuple[Found, Spent]:
-        """Run the method, and hold it to its word: exact density, untouched weights."""
+    def draw(self, dense: Network) -> tuple[Found, Spent, str]:
+        """Run the method, and hold it to its word: exact density, untouched weights.
+
+        Returns:
+            What it found, what that cost, and the hash of the weights before.
+        """
         cell, method = self.cell, methods[self.cell.method]
 
         def find(keeper: StageKeeper) -> tuple[Tensors, Facts]:
@@ -121,11 +136,13 @@ class CellWork:
             found = as_found(result, dense, cell)
             if parameters_hash(dense) != before:
                 raise ValueError(f"{cell.method} changed the weights that it was given")
-            return pack(found), {"log": found.log}
+            return pack(found), {"log": found.log, "weights_sha256": before}
 
         options = {"method": cell.method, "options": dict(cell.options), "density": cell.density}
         stage = self.stages.get("found", {**self._task(), **options}, find)
-        return unpack(stage, dense), stage.spent
+        # A stage of an older version does not say.
+        before_search = stage.facts.get("weights_sha256") or parameters_hash(dense)
+        return unpack(stage, dense), stage.spent, before_search
 
     def ticket(self, found: Found, dense: Network) -> tuple[Ticket, Network]:
         """The ticket after the cell's ablation, and the network that it lies over."""
@@ -193,11 +210,19 @@ class CellWork:
 
 
 class StagedRunner(Runner):
-    """A runner whose trainings are stages."""
+    """A runner whose trainings are stages, and which judges searches where the cell asks for it."""
 
     def __init__(self, work: CellWork, keeper: StageKeeper) -> None:
-        super().__init__(work.data, work.cell.recipe, work.cell.seed, work.start_step, keeper)
+        cell = work.cell
+        judge = self._judge if cell.trajectory else None
+        super().__init__(work.data, cell.recipe, cell.seed, work.start_step, keeper, judge)
         self._work = work
+        self._uncharged = keeper.uncharged
+
+    def _judge(self, network: Network, mask: Tensor, soft_gates: Tensor) -> list[Tensor]:
+        with self._uncharged():
+            found = [evaluate(network, self._work.test, gates) for gates in (mask, soft_gates)]
+            return [torch.tensor(accuracy.top1, device=network.device) for accuracy in found]
 
     def train(self, network: Network, mask: Mask) -> Network:
         return self._work.train(network, Ticket(mask, self.seed))[0]

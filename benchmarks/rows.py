@@ -26,10 +26,19 @@ class Costs:
     training: Spent
 
 
+@dataclass(frozen=True)
+class Weights:
+    """Hashes of the weights under a ticket: before the search, and as they were judged."""
+
+    before: str
+    after: str
+
+
 def make_row(
     cell: Cell,
     ticket: Ticket,
-    start: Network,
+    weights: Weights,
+    judged: Network,
     before: Accuracy,
     after: Accuracy,
     soft: Accuracy | None,
@@ -39,7 +48,7 @@ def make_row(
     """The result and its provenance, by column.
 
     Args:
-        start: the network that the ticket lies over, untrained.
+        judged: the network as it was judged.
         before, after: accuracy of the ticket before and after training, equal for a strong one.
         soft: accuracy under the search's soft gates, where it has some.
         train_size: images of one epoch.
@@ -75,7 +84,7 @@ def make_row(
         "params_kept": mask.kept,
         "mask_sha256": mask.sha256,
         "cell_key": cell.key,
-        "device": device_name(start.device),
+        "device": device_name(judged.device),
         "torch": torch.__version__,
         "version": version("lottery-benchmarks"),
         "protocol": PROTOCOL,
@@ -85,8 +94,10 @@ def make_row(
         "initialisation": f"{cell.weights} norm_scale={cell.norm_scale} kept={cell.kept:g}",
         "layers_emptied": mask.layers_emptied(),
         "accuracy_soft_gates": "" if soft is None else f"{soft.top1:.4f}",
-        "weights_sha256": parameters_hash(start),
-        "precision": start.precision,
+        "weights_sha256": weights.before,
+        "precision": judged.precision,
+        "weights_sha256_after": weights.after,
+        "validation": f"{cell.validation:g}" if cell.validation else "",
     }
 
 

@@ -170,6 +170,13 @@ class StageKeeper:
         if reason:
             raise Stopped(reason)
 
+    @contextmanager
+    def uncharged(self) -> Iterator[None]:
+        """What runs in this block costs the stage nothing."""
+        mark = self._meter.mark()
+        yield
+        self._meter.set(mark, Spent(0.0, 0))
+
     def forget(self) -> None:
         """Remove the checkpoints of a finished stage, and what a killed process left of one."""
         for pattern in (f"{self._path.name}.*.partial", f".{self._path.name}.*.tmp"):

@@ -25,14 +25,18 @@ COLUMNS = (
     "finished_at"
 ).split()
 MORE_COLUMNS = (
-    "options initialisation layers_emptied accuracy_soft_gates weights_sha256 precision"
+    "options initialisation layers_emptied accuracy_soft_gates weights_sha256 precision "
+    "weights_sha256_after validation"
 ).split()
 HEADER = [*COLUMNS, *MORE_COLUMNS]
 
 # Tables beside the rows, and their columns after the cell's key. A layer's epoch is empty for the
 # ticket itself.
 DETAILS = {
-    "search": ("epoch", "objective", "expected_density", "density", "strength"),
+    "search": (
+        *("epoch", "objective", "expected_density", "density", "strength"),
+        *("accuracy", "accuracy_soft_gates"),
+    ),
     "layers": ("epoch", "layer", "params", "kept"),
     "objectives": ("objective", "value"),
 }

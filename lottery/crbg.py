@@ -40,9 +40,7 @@ def check(density: float | None, options: Mapping[str, Any]) -> None:
         raise BadInput(f"crbg under pressure {pressure} needs a density target")
 
 
-@method(
-    "crbg", strong=True, pruned_at="init", sets_density=False, plan=plan_epochs, check=check
-)
+@method("crbg", strong=True, pruned_at="init", sets_density=False, plan=plan_epochs, check=check)
 def crbg(
     network: Network,
     data: Data,

@@ -39,11 +39,19 @@ def top_k(scores: Tensor, count: int) -> Tensor:
         raise ValueError(f"{int(scores.isnan().sum())} of {scores.numel()} scores are NaN")
     if count == 0:
         return torch.zeros_like(scores, dtype=torch.bool)
-    threshold = scores.kthvalue(scores.numel() - count + 1).values
+    threshold = _smallest(scores, scores.numel() - count)
     keep = scores > threshold
     ties = (scores == threshold).nonzero().flatten()
     keep[ties[: count - int(keep.sum())]] = True
     return keep
+
+
+def _smallest(scores: Tensor, rank: int) -> Tensor:
+    """The score that is at `rank`, from 0, in ascending order."""
+    if scores.is_cuda or scores.dtype not in (torch.float32, torch.float64):
+        return scores.kthvalue(rank + 1).values
+    # numpy's partition is vectorised; torch's kthvalue takes fifty times as long on a CPU.
+    return torch.from_numpy(np.partition(scores.detach().numpy(), rank))[rank]
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,7 +24,7 @@ BatchNorm = partial(nn.BatchNorm2d, track_running_stats=False)
 class LeNet(nn.Sequential):
     """LeNet-300-100: fully connected (LeCun et al. 1998, the CRBG paper's Section IV-B)."""
 
-    def __init__(self, shape: Shape, classes: int, hidden: tuple[int, ...] = (300, 100)) -> None:
+    def __init__(self, shape: Shape, classes: int, hidden: tuple[int, ...]) -> None:
         channels, height, width = shape
         sizes = (channels * height * width, *hidden)
         layers: list[nn.Module] = [nn.Flatten()]
@@ -118,7 +118,11 @@ class Model:
 
 
 MODELS = {
-    "lenet-300-100": Model(LeNet),
+    # LeNet-300-100, and those of 80% to 20% of its width.
+    **{
+        f"lenet-{3 * w}-{w}": Model(partial(LeNet, hidden=(3 * w, w)))
+        for w in (100, 80, 60, 40, 20)
+    },
     "500-500-500-500": Model(partial(LeNet, hidden=(500, 500, 500, 500))),
     "resnet20": Model(ResNet20),
     "wide_resnet20": Model(partial(ResNet20, widen=2)),

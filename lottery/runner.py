@@ -11,7 +11,6 @@ from lottery.recipe import Recipe
 from lottery.steps import Keeper, NoKeeper, Resumable, run_steps
 from lottery.training import train
 
-
 Judge = Callable[[Network, Tensor, Tensor], list[Tensor]]
 
 

@@ -7,6 +7,8 @@ from benchmarks.cells import Cell
 from benchmarks.presets import Preset
 from benchmarks.suites.layerwise import layerwise
 from benchmarks.suites.objectives import objectives, saliency_gap
+from benchmarks.suites.base_size import base_size
+from benchmarks.suites.lambda_grid import lambda_grid
 from benchmarks.suites.parts import Block, Line, Printed
 from benchmarks.suites.sanity_checks import sanity_checks
 from benchmarks.suites.sparsity_accuracy import sparsity_accuracy
@@ -24,6 +26,8 @@ SUITES: dict[str, Callable[[Preset], tuple[Block, ...]]] = {
     "saliency-gap": saliency_gap,
     "sanity-checks": sanity_checks,
     "layerwise": layerwise,
+    "base-size": base_size,
+    "lambda-grid": lambda_grid,
 }
 
 

@@ -55,6 +55,7 @@ class Block:
         table: number of the table or figure, e.g. "II" or "Fig. 2".
         shown: "lines", one per cell; "densities", one column each; or "layers", one row each.
         objective: shown by density in place of accuracy; empty for accuracy.
+        dataset: as the paper names it.
     """
 
     paper: str
@@ -63,6 +64,7 @@ class Block:
     lines: tuple[Line, ...]
     shown: str = "lines"
     objective: str = ""
+    dataset: str = "cifar10"
 
     @property
     def tickets(self) -> list[Line]:

@@ -1,4 +1,4 @@
-"""CTS's Table I (pruning methods for ResNet-20 at 1.44% density)."""
+"""CRBG's Table I (tickets on MNIST) and CTS's (ResNet-20 at 1.44% density)."""
 
 from benchmarks.presets import Preset
 from benchmarks.suites.parts import Block, Line, Place
@@ -6,7 +6,33 @@ from benchmarks.suites.sanity_checks import checked
 
 
 def table1(preset: Preset) -> tuple[Block, ...]:
-    return (_cts(preset),)
+    return _crbg(preset), _cts(preset)
+
+
+def _crbg(preset: Preset) -> Block:
+    def place(model: str) -> Place:
+        return Place("table1", "crbg", "I", preset, model, "mnist")
+
+    lenet, large = place("lenet-300-100"), place("500-500-500-500")
+    lines = (
+        Line("Dense", lenet.cell("dense", 1.0, "init"), lenet.printed("dense", "0")),
+        Line("Sparse VD", lenet.cell("sparse_vd", None, "init")),
+        Line("Sparse VD", None, place("512-114-72").printed("sparse_vd", "97.8")),
+        Line("BC-GNJ", None, place("278-98-13").printed("bc_gnj", "89.2")),
+        Line("BC-GHS", None, place("311-86-14").printed("bc_ghs", "")),
+        Line(
+            "Edge-popup, epsilon (own weights)",
+            large.edge_popup(0.5, "edge_popup_epsilon"),
+            large.printed("edge_popup_epsilon", "50"),
+        ),
+        Line("Edge-popup (frozen)", large.edge_popup(0.5)),
+        Line(
+            "CRBG (frozen)",
+            lenet.frozen_cell("crbg", None, trajectory=True),  # Fig. 1
+            lenet.printed("crbg", "45"),
+        ),
+    )
+    return Block("crbg", "Table I", "tickets on MNIST", lines, dataset="mnist")
 
 
 def _cts(preset: Preset) -> Block:

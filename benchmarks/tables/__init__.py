@@ -40,8 +40,7 @@ def stand_in_note(block: Block, preset: Preset) -> str:
             swaps[line.printed.dataset] = line.cell.dataset
             swaps[line.printed.model] = line.cell.model
         elif line.cell:
-            original = next((k for k, v in preset.datasets.items() if v == line.cell.dataset), "")
-            swaps[original or line.cell.dataset] = line.cell.dataset
+            swaps[block.dataset] = line.cell.dataset
     parts = [f"Preset {preset.name}: {preset.description}."]
     said = [f"{mine} stands in for {name}" for name, mine in swaps.items() if mine != name]
     if said:

@@ -31,7 +31,8 @@ def _line(line: Line, block: Block, results: Results) -> dict[str, str]:
         if cell.density is not None:
             measured["sparsity"] = sparsity(100 * (1 - cell.density))
     else:
-        measured["accuracy"] = "not run"
+        cited = printed and printed.note.startswith("cited")
+        measured["accuracy"] = "cited" if cited else "not run"
         measured["sparsity"] = sparsity(printed.sparsity) if printed else NONE
     if cell and (found := verdict(cell, block, results)):
         measured["passes"] = WORDS[found.passes]

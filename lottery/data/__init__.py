@@ -1,6 +1,6 @@
 """The image datasets: what is fixed about each, and loading them, fetched and verified."""
 
-from lottery.data.datasets import DATASETS, Dataset, Images, default_root, load
+from lottery.data.datasets import DATASETS, Dataset, Images, default_root, hold_out, load
 from lottery.data.sources import DataError
 
-__all__ = ["DATASETS", "DataError", "Dataset", "Images", "default_root", "load"]
+__all__ = ["DATASETS", "DataError", "Dataset", "Images", "default_root", "hold_out", "load"]

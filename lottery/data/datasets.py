@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from lottery.data.sources import ensure
-from lottery.errors import check_name
+from lottery.errors import BadInput, check_name
+from lottery.randomness import generator
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,26 @@ def load(name: str, root: Path) -> tuple[Images, Images]:
     folder = ensure(name, root)
     read = _READERS[folder.name]
     return read(folder, True), read(folder, False)
+
+
+def hold_out(images: Images, fraction: float) -> tuple[Images, Images]:
+    """Images without a random part, and that part: a validation split.
+
+    The split depends on the number of images and the fraction alone.
+
+    Raises:
+        BadInput: a fraction outside (0, 1).
+    """
+    if not 0 < fraction < 1:
+        raise BadInput(f"validation fraction {fraction} is outside (0, 1)")
+    size = len(images.labels)
+    order = torch.randperm(size, generator=generator(0, "validation"))
+    kept = size - round(fraction * size)
+    return _part(images, order[:kept].sort().values), _part(images, order[kept:].sort().values)
+
+
+def _part(images: Images, index: torch.Tensor) -> Images:
+    return Images(images.images[index], images.labels[index])
 
 
 def _images(images: np.ndarray, labels: np.ndarray) -> Images:

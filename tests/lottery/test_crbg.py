@@ -75,7 +75,7 @@ def test_it_is_the_papers_loss(
     part = Images(digits_images.images[:40], digits_images.labels[:40])
     data = Data(part, DATASETS["digits"], Normalisation.of(part))
     noise = torch.randn(8, 436, generator=generator(1), dtype=torch.float64)
-    calls = []
+    calls: list[int] = []
 
     def fill(
         self: GaussianHardSigmoid, gates: Tensor, parameter: Tensor, generator: torch.Generator

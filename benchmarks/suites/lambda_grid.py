@@ -1,0 +1,29 @@
+"""The grid search that chooses CRBG's lambda, on a validation split (CRBG Section IV-A)."""
+
+from dataclasses import replace
+
+from benchmarks.presets import Preset
+from benchmarks.suites.parts import Block, Line, Place
+
+HELD_OUT = 0.1  # of the training set
+DEFAULT = 0.05  # of the method; a cell states only what differs from it
+
+
+def lambda_grid(preset: Preset) -> tuple[Block, ...]:
+    return tuple(_panel(preset, model, grid) for model, grid in preset.lambdas.items())
+
+
+def _panel(preset: Preset, model: str, grid: list[float]) -> Block:
+    dataset = "mnist" if model.startswith("lenet") else "cifar10"
+    place = Place("lambda-grid", "crbg", "IV-A", preset, model, dataset)
+    cell = place.frozen_cell("crbg", None, validation=HELD_OUT)
+    others = {name: value for name, value in cell.options.items() if name != "lam"}
+    lines = [
+        Line(
+            f"CRBG, lambda {lam:g}",
+            replace(cell, options=others if lam == DEFAULT else {**others, "lam": lam}),
+        )
+        for lam in grid
+    ]
+    title = f"lambda of {model}, judged on {HELD_OUT:.0%} of the training set"
+    return Block("crbg", "Section IV-A", title, tuple(lines), dataset=dataset)

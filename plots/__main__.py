@@ -10,13 +10,15 @@ import tyro
 # The modules of plots/ that draw a suite, by what the figure's file has after the suite's name.
 # Each has draw(tables) -> Figure.
 FIGURES = {
-    "table1": {"": "ablations", "-search": "search_log"},
-    "table2": {"": "sparsity_accuracy", "-search": "search_log"},
+    "table1": {"": "ablations", "-search": "search_log", "-training": "training"},
+    "table2": {"": "sparsity_accuracy", "-search": "search_log", "-layers": "layers"},
     "sparsity-accuracy": {"": "sparsity_accuracy", "-objectives": "objective_accuracy"},
     "objectives": {"": "objective_values"},
     "saliency-gap": {"": "objective_values"},
     "sanity-checks": {"": "sanity_checks"},
     "layerwise": {"": "layerwise"},
+    "base-size": {"": "base_size"},
+    "lambda-grid": {"": "lambda_grid"},
 }
 
 

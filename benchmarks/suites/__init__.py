@@ -5,10 +5,10 @@ from dataclasses import replace
 
 from benchmarks.cells import Cell
 from benchmarks.presets import Preset
-from benchmarks.suites.layerwise import layerwise
-from benchmarks.suites.objectives import objectives, saliency_gap
 from benchmarks.suites.base_size import base_size
 from benchmarks.suites.lambda_grid import lambda_grid
+from benchmarks.suites.layerwise import layerwise
+from benchmarks.suites.objectives import objectives, saliency_gap
 from benchmarks.suites.parts import Block, Line, Printed
 from benchmarks.suites.sanity_checks import sanity_checks
 from benchmarks.suites.sparsity_accuracy import sparsity_accuracy

@@ -1,0 +1,33 @@
+"""Sparsity of every layer of a strong ticket, one panel per model: CRBG Fig. 2."""
+
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from plots.drawing import NothingToDraw, Tables
+from plots.regions import PRUNED
+
+
+def draw(tables: Tables) -> Figure:
+    """CRBG's tickets, mean over seeds.
+
+    Raises:
+        NothingToDraw: there are none.
+    """
+    lines = tables.details("layers")
+    lines = lines[lines["epoch"].isna() & (lines["method"] == "crbg")]
+    panels = list(lines.groupby(["model", "dataset"], sort=False))
+    if not panels:
+        raise NothingToDraw("no layers of CRBG's tickets")
+    figure, axes = plt.subplots(len(panels), 1, figsize=(7.0, 2.9 * len(panels)), squeeze=False)
+    for ax, ((model, dataset), part) in zip(axes[:, 0], panels, strict=True):
+        sparsity = 100 * (1 - part["kept"] / part["params"])
+        mean = sparsity.groupby(part["layer"], sort=False).mean()
+        ax.bar(range(1, len(mean) + 1), mean, color=PRUNED, edgecolor="black", linewidth=0.4)
+        ax.set_xlim(0.3, len(mean) + 0.7)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        ax.set_ylim(0, 100)
+        ax.set_xlabel("prunable layer, from the input on")
+        ax.set_ylabel("sparsity (%)")
+        ax.set_title(f"CRBG, {model} on {dataset}")
+    return figure

@@ -5,7 +5,7 @@ ARGS ?=
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-SUITES := table1 table2 sparsity-accuracy objectives saliency-gap sanity-checks layerwise \
+SUITES := table1 table2 throughput sparsity-accuracy objectives saliency-gap sanity-checks layerwise \
 	base-size lambda-grid
 
 .PHONY: help $(SUITES) test lint data clean

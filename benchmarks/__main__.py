@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from benchmarks.options import (
+    FILTERS,
     Options,
     parse,
     parse_duration,
@@ -39,9 +40,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _main(options: Options) -> int:
     preset = get_preset(options.preset).for_suite(options.suite)
+    if options.suite == "throughput":  # measures steps, not cells
+        return int(import_module("benchmarks.throughput.command").run(options, preset))
     blocks = get_suite(options.suite, preset)
     seeds = parse_seeds(options.seeds) or preset.seeds
-    cells = select(cells_of(blocks, seeds), options.only)
+    cells = select(cells_of(blocks, seeds), options.only, FILTERS)
     budget, jobs = parse_duration(options.time_budget), parse_jobs(options.jobs)
     store = Store(options.results / preset.name / f"{options.suite}.csv")
     status = 0

@@ -5,12 +5,12 @@ import io
 import math
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import tyro
 
@@ -136,8 +136,16 @@ def _option(cell: Cell, name: str) -> Any:
     return import_module("benchmarks.registered").option(cell, name)
 
 
-def select(cells: Sequence[Cell], only: Sequence[str]) -> list[Cell]:
+T = TypeVar("T")
+
+
+def select(
+    cells: Sequence[T], only: Sequence[str], filters: Mapping[str, Callable[[T], Any]]
+) -> list[T]:
     """The cells that match every name=value of --only; equal names are alternatives.
+
+    Args:
+        filters: what a cell's value of each name is.
 
     Raises:
         BadInput: a condition that is malformed, that names nothing known, or that no cell meets.
@@ -147,20 +155,20 @@ def select(cells: Sequence[Cell], only: Sequence[str]) -> list[Cell]:
         name, equals, value = condition.partition("=")
         if not equals:
             raise BadInput(f"--only takes name=value, got {condition!r}")
-        check_name("--only name", name, list(FILTERS))
+        check_name("--only name", name, list(filters))
         wanted.setdefault(name, []).append(value)
-        _check_value(name, value, cells)
+        _check_value(name, value, [filters[name](cell) for cell in cells])
     found = [
         cell
         for cell in cells
-        if all(any(_matches(FILTERS[name](cell), v) for v in vs) for name, vs in wanted.items())
+        if all(any(_matches(filters[name](cell), v) for v in vs) for name, vs in wanted.items())
     ]
     if not found:
         raise BadInput(f"no cell matches {' '.join(only)} together")
     return found
 
 
-def _check_value(name: str, value: str, cells: Sequence[Cell]) -> None:
+def _check_value(name: str, value: str, actual: Sequence[Any]) -> None:
     if name == "density":
         try:
             density = float(value)
@@ -168,8 +176,8 @@ def _check_value(name: str, value: str, cells: Sequence[Cell]) -> None:
             raise BadInput(f"density {value!r} is not a number") from None
         if not 0 < density <= 1:
             raise BadInput(f"density {value} is outside (0, 1]")
-    present = sorted({_shown(FILTERS[name](cell)) for cell in cells})
-    if not any(_matches(FILTERS[name](cell), value) for cell in cells):
+    present = sorted({_shown(each) for each in actual})
+    if not any(_matches(each, value) for each in actual):
         near = get_close_matches(value, present, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]}? " if near else ""
         raise BadInput(f"no cell with {name} {value!r}: {hint}here are {', '.join(present)}")

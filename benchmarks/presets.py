@@ -20,6 +20,7 @@ class Preset:
         precision: "float32", "bfloat16" or "auto".
         grid: powers of 0.8 in sparsity-accuracy figures, by model.
         lambdas: of CRBG's grid search, by model.
+        throughput: batch sizes by model, for the throughput suite.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Preset:
     models: dict[str, str] = field(default_factory=dict)
     grid: dict[str, list[int]] = field(default_factory=dict)
     lambdas: dict[str, list[float]] = field(default_factory=dict)
+    throughput: dict[str, list[int]] = field(default_factory=dict)
     _recipe: dict[str, dict[str, Any]] = field(default_factory=dict)
     _options: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     _suites: dict[str, dict[str, Any]] = field(default_factory=dict)

@@ -19,6 +19,7 @@ FIGURES = {
     "layerwise": {"": "layerwise"},
     "base-size": {"": "base_size"},
     "lambda-grid": {"": "lambda_grid"},
+    "throughput": {"": "throughput"},
 }
 
 

@@ -37,7 +37,7 @@ def get_suite(name: str, preset: Preset) -> tuple[Block, ...]:
     Raises:
         UnknownName: no such suite.
     """
-    return SUITES[check_name("suite", name, list(SUITES))](preset)
+    return SUITES[check_name("suite", name, [*SUITES, "throughput"])](preset)
 
 
 def cells_of(blocks: Iterable[Block], seeds: Iterable[int]) -> list[Cell]:

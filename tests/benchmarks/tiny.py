@@ -19,6 +19,7 @@ TINY = Preset(
     models={"resnet50": LENET, "wide_resnet50": LENET, "resnet20": LENET},
     _recipe={"resnet20": {"epochs": 4, "rewind_epochs": 1, "batch_size": 128}},
     grid={"resnet20": [6]},
+    throughput={LENET: [16]},
     _options={
         "ltr": {"any": {"pruning_rate": 0.8}},
         "imp": {"any": {"pruning_rate": 0.8}},

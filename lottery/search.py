@@ -160,4 +160,4 @@ def plan_epochs(
     recipe: Recipe, start: float, density: float | None, options: Mapping[str, Any]
 ) -> dict[str, float]:
     """The plan of a search whose option `epochs` is its length."""
-    return {f"search {density}": options["epochs"]}
+    return {f"search {options} {density}": options["epochs"]}

@@ -239,4 +239,6 @@ def test_schedules() -> None:
 
 
 def test_the_plan_of_a_search_is_its_epochs() -> None:
-    assert plan_epochs(Recipe(), 0, 0.5, {"epochs": 7, "lr": 1}) == {"search 0.5": 7}
+    assert plan_epochs(Recipe(), 0, 0.5, {"epochs": 7, "lr": 1}) == {
+        "search {'epochs': 7, 'lr': 1} 0.5": 7
+    }

@@ -55,7 +55,7 @@ def crbg(
     epochs: int = 50,
     batch_size: int = 128,
     pressure: str = "expected_l0",
-    pressure_reduction: str = "mean",
+    pressure_reduction: str = "sum_of_layer_means",
 ) -> Found:
     """Learn the gates' means mu by Adam under a pressure on the expected number of open gates.
 
@@ -70,7 +70,8 @@ def crbg(
             steps needs a higher lr to reach the same sparsity.
         pressure: "expected_l0" as the paper; "lagrange" or "gradbalance", those of CTS, for a
             density target.
-        pressure_reduction: of the expected L0: "mean" over all gates, or "sum_of_layer_means".
+        pressure_reduction: of the expected L0: "sum_of_layer_means", the paper's sum over layers
+            with each layer's gates averaged, or "mean" over all gates. docs/crbg.md says why.
 
     Returns:
         The mask mu > 0, or the highest mu where a density is asked for; the scores are mu; the soft

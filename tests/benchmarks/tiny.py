@@ -15,11 +15,12 @@ TINY = Preset(
     description="seconds, for tests",
     seeds=(0,),
     precision="float32",
-    datasets={"cifar10": "digits"},
+    datasets={"cifar10": "digits", "mnist": "digits"},
     models={"resnet50": LENET, "wide_resnet50": LENET, "resnet20": LENET},
     _recipe={"resnet20": {"epochs": 4, "rewind_epochs": 1, "batch_size": 128}},
     grid={"resnet20": [6]},
     throughput={LENET: [16]},
+    lambdas={LENET: [0.05, 0.1, 0.2, 0.4]},
     _options={
         "ltr": {"any": {"pruning_rate": 0.8}},
         "imp": {"any": {"pruning_rate": 0.8}},

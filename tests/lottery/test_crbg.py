@@ -36,7 +36,7 @@ def written_out(
     mu0: float = 0.5,
     sigma: float = 0.5,
     lr: float = 1e-3,
-    pressure_reduction: str = "mean",
+    pressure_reduction: str = "sum_of_layer_means",
 ) -> Tensor:
     """Section III: cross-entropy under clipped gates, plus lambda times the expected open share.
 
@@ -65,7 +65,7 @@ def written_out(
     [
         {"lam": 0.1},
         {"lam": 3.0, "lr": 0.1, "mu0": 0.3, "sigma": 1.0},
-        {"lam": 3.0, "lr": 0.1, "pressure_reduction": "sum_of_layer_means"},
+        {"lam": 3.0, "lr": 0.1, "pressure_reduction": "mean"},
     ],
     ids=str,
 )

@@ -35,23 +35,23 @@ def top_k(scores: Tensor, count: int) -> Tensor:
     Raises:
         ValueError: a score is NaN.
     """
-    if scores.isnan().any():
+    if scores.numel() and scores.amax().isnan():  # the maximum of numbers and NaN is NaN
         raise ValueError(f"{int(scores.isnan().sum())} of {scores.numel()} scores are NaN")
     if count == 0:
         return torch.zeros_like(scores, dtype=torch.bool)
-    threshold = _smallest(scores, scores.numel() - count)
-    keep = scores > threshold
-    ties = (scores == threshold).nonzero().flatten()
-    keep[ties[: count - int(keep.sum())]] = True
-    return keep
-
-
-def _smallest(scores: Tensor, rank: int) -> Tensor:
-    """The score that is at `rank`, from 0, in ascending order."""
+    rank = scores.numel() - count
     if scores.is_cuda or scores.dtype not in (torch.float32, torch.float64):
-        return scores.kthvalue(rank + 1).values
-    # numpy's partition is vectorised; torch's kthvalue takes fifty times as long on a CPU.
-    return torch.from_numpy(np.partition(scores.detach().numpy(), rank))[rank]
+        threshold = scores.kthvalue(rank + 1).values
+        keep = scores >= threshold
+    else:
+        # numpy is vectorised where torch is not on a CPU: an edge-popup step does this every time.
+        values = scores.detach().numpy()
+        limit = np.partition(values, rank)[rank]
+        threshold, keep = torch.tensor(limit), torch.from_numpy(values >= limit)
+    if surplus := int(keep.count_nonzero()) - count:
+        ties = (scores == threshold).nonzero().flatten()
+        keep[ties[len(ties) - surplus :]] = False
+    return keep
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,41 +1,20 @@
 """python -m benchmarks <suite>: run what is missing of a table, then print it."""
 
-import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from benchmarks.options import (
-    FILTERS,
-    Options,
-    parse,
-    parse_duration,
-    parse_jobs,
-    parse_seeds,
-    select,
-)
+from benchmarks.options import FILTERS, Options, parse, parse_seeds, select, status_of
 from benchmarks.presets import get_preset
 from benchmarks.store import Store, write_text
 from benchmarks.suites import cells_of, get_suite
 from benchmarks.tables import Results, render
-from lottery.errors import BadInput
-
-USAGE = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit status is 0 (all cells done), 1 (some failed), 2 (bad
     arguments or data) or 3 (stopped, everything so far saved)."""
-    try:
-        status = _main(parse(arguments))
-        sys.stdout.flush()
-        return status
-    except BadInput as error:
-        print(f"error: {error}", file=sys.stderr)
-        return USAGE
-    except BrokenPipeError:  # whoever read the output (head, less) has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    return status_of(lambda: _main(parse(Options, "python -m benchmarks", arguments)))
 
 
 def _main(options: Options) -> int:
@@ -45,22 +24,14 @@ def _main(options: Options) -> int:
     blocks = get_suite(options.suite, preset)
     seeds = parse_seeds(options.seeds) or preset.seeds
     cells = select(cells_of(blocks, seeds), options.only, FILTERS)
-    budget, jobs = parse_duration(options.time_budget), parse_jobs(options.jobs)
+    job = options.job(preset.precision)
     store = Store(options.results / preset.name / f"{options.suite}.csv")
     status = 0
     if options.list or {cell.key for cell in cells} - store.done():
         # torch takes seconds to import; a table that is done is printed without it.
         running = import_module("benchmarks.running")
-        job = running.Job(
-            options.data_root,
-            options.cache_root,
-            options.device,
-            preset.precision if options.precision == "preset" else options.precision,
-            budget,
-            jobs,
-        )
         if options.list:
-            print(running.list_cells(cells, store, job))
+            print(running.list_cells(cells, store.done(), job))
             return status
         status = running.run(cells, store, job)
     table = render(blocks, Results(store, seeds), preset)

@@ -31,6 +31,7 @@ class Cell:
         judged: "trained", "drawn" (as it is, untrained) or "objectives" (as drawn, and by the value
             of every objective too); None for what the method is made for: "drawn" for a strong one
             and one that trains weights of its own, else "trained".
+        source: hash of the method's code where it is not part of the suite; empty where it is.
     """
 
     suite: str
@@ -52,6 +53,7 @@ class Cell:
     judged: str | None = None
     validation: float = 0.0
     trajectory: bool = False
+    source: str = ""
 
     @property
     def key(self) -> str:

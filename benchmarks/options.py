@@ -5,6 +5,7 @@ import io
 import math
 import os
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -17,13 +18,30 @@ import tyro
 from benchmarks.cells import Cell
 from lottery.errors import BadInput, check_name
 
+USAGE = 2
+
 
 @dataclass(frozen=True)
-class Options:
-    """Run the cells of a table or figure that are not done yet, then print it."""
+class Job:
+    """What a run is told: folders, device, precision, limits.
 
-    suite: tyro.conf.Positional[str] = ""
-    """Table or figure, e.g. table2 or sanity-checks; a wrong name lists them all."""
+    Attributes:
+        budget: seconds after which to stop; None for no limit.
+        jobs: processes that share the cells.
+    """
+
+    data_root: Path
+    cache_root: Path
+    device: str
+    precision: str
+    budget: float | None
+    jobs: int
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What every command that runs cells takes."""
+
     preset: str = "demo"
     """Scale: demo (bundled digits, minutes on a CPU), quick (real data, shortened) or paper."""
     seeds: tuple[str, ...] = ()
@@ -47,9 +65,35 @@ class Options:
     list: bool = False
     """Print the cells, their estimated cost and which are done; run nothing."""
 
+    def job(self, precision: str) -> Job:
+        """The run that is asked for, at a preset's precision unless another was said.
 
-def parse(arguments: Sequence[str] | None = None) -> Options:
-    """Options from the command line.
+        Raises:
+            BadInput: a time budget or a number of processes that is none.
+        """
+        return Job(
+            self.data_root,
+            self.cache_root,
+            self.device,
+            precision if self.precision == "preset" else self.precision,
+            parse_duration(self.time_budget),
+            parse_jobs(self.jobs),
+        )
+
+
+@dataclass(frozen=True)
+class Options(RunOptions):
+    """Run the cells of a table or figure that are not done yet, then print it."""
+
+    suite: tyro.conf.Positional[str] = ""
+    """Table or figure, e.g. table2 or sanity-checks; a wrong name lists them all."""
+
+
+Kind = TypeVar("Kind")
+
+
+def parse(kind: type[Kind], prog: str, arguments: Sequence[str] | None = None) -> Kind:
+    """Options of a kind from the command line of the program `prog`.
 
     Raises:
         BadInput: arguments that do not fit.
@@ -58,8 +102,8 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     try:
         with contextlib.redirect_stderr(said):
             return tyro.cli(
-                Options,
-                prog="python -m benchmarks",
+                kind,
+                prog=prog,
                 args=arguments,
                 config=(tyro.conf.FlagCreatePairsOff,),
             )
@@ -67,6 +111,20 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         if not end.code:
             raise
         raise BadInput(_one_line(said.getvalue())) from None
+
+
+def status_of(command: Callable[[], int]) -> int:
+    """Run a command for its exit status; bad input is one line and status 2."""
+    try:
+        status = command()
+        sys.stdout.flush()
+        return status
+    except BadInput as error:
+        print(f"error: {error}", file=sys.stderr)
+        return USAGE
+    except BrokenPipeError:  # whoever read the output (head, less) has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
 
 
 def _one_line(box: str) -> str:

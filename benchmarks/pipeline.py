@@ -1,5 +1,6 @@
 """From a cell to its row: the straight line."""
 
+from copy import copy, deepcopy
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import version
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from benchmarks.cells import Cell
 from benchmarks.details import make_details
+from benchmarks.guard import RuleBroken, closed_test_set, fingerprint, require_open, opened_test_set
 from benchmarks.provenance import commit
 from benchmarks.registered import is_trained, methods
 from benchmarks.rows import Costs, Weights, make_row, parameters_hash
@@ -70,11 +72,16 @@ def run_cell(cell: Cell, bench: Bench) -> tuple[dict[str, Any], Details]:
     return row, make_details(cell, ticket.mask, found.log, values)
 
 
-@cache
 def load_task(
     dataset: str, root: Path, device: torch.device, validation: float = 0.0
 ) -> tuple[Data, Data]:
     """Training and test images on the device; see Cell for `validation`."""
+    require_open("asked for the test set")
+    return _loaded(dataset, root, device, validation)
+
+
+@cache
+def _loaded(dataset: str, root: Path, device: torch.device, validation: float) -> tuple[Data, Data]:
     train_images, test_images = load(dataset, root)
     if validation:
         train_images, test_images = hold_out(train_images, validation)
@@ -89,17 +96,23 @@ class CellWork:
     def __init__(self, cell: Cell, bench: Bench) -> None:
         self.cell = cell
         self.bench = bench
-        self.data, self.test = load_task(
-            cell.dataset, bench.data_root, bench.device, cell.validation
-        )
+        self.data, _ = self._load()
         self.stages = Stages(bench.cache_root, self.data, bench.watch)
         per_epoch = self.data.steps_per_epoch(cell.recipe.batch_size)
         self.end_step = cell.recipe.steps(per_epoch)
         self.start_step = cell.recipe.rewind_step(per_epoch) if cell.pruned_at == "rewind" else 0
 
+    @property
+    def test(self) -> Data:
+        return self._load()[1]
+
+    def _load(self) -> tuple[Data, Data]:
+        cell, bench = self.cell, self.bench
+        return load_task(cell.dataset, bench.data_root, bench.device, cell.validation)
+
     def _task(self) -> dict[str, Any]:
         """What determines the dense weights at the step where the method draws."""
-        not_task = ("method", "options", "density", "ablation", "pruned_at")
+        not_task = ("method", "options", "density", "ablation", "pruned_at", "source")
         cell = self.cell.identity()
         return {
             **{name: value for name, value in cell.items() if name not in not_task},
@@ -118,7 +131,8 @@ class CellWork:
         return _at(network, stage), stage.spent
 
     def draw(self, dense: Network) -> tuple[Found, Spent, str]:
-        """Run the method, and hold it to its word: exact density, untouched weights.
+        """Run the method, and hold it to its word: exact density, untouched weights and data, no
+        look at the test set.
 
         Returns:
             What it found, what that cost, and the hash of the weights before.
@@ -126,19 +140,28 @@ class CellWork:
         cell, method = self.cell, methods[self.cell.method]
 
         def find(keeper: StageKeeper) -> tuple[Tensors, Facts]:
-            before = parameters_hash(dense)
-            runner = StagedRunner(self, keeper)
+            lent_network = twin(dense)
+            before = parameters_hash(dense), fingerprint(self.data)
+            runner = StagedRunner(self, keeper, dense)
             lent = {"runner": runner} if method.wants_runner else {}
             source = generator(cell.seed, "method", cell.method)
-            with torch.random.fork_rng():
+            with torch.random.fork_rng(), closed_test_set():
                 torch.manual_seed(derive(cell.seed, "global", cell.method))
-                result = method.draw(dense, self.data, cell.density, source, **cell.options, **lent)
+                result = method.draw(
+                    lent_network, self.data, cell.density, source, **cell.options, **lent
+                )
+            if parameters_hash(lent_network) != before[0]:
+                raise RuleBroken(f"{cell.method} changed the weights that it was given")
+            if fingerprint(self.data) != before[1]:
+                raise RuleBroken(f"{cell.method} changed the training data")
             found = as_found(result, dense, cell)
-            if parameters_hash(dense) != before:
-                raise ValueError(f"{cell.method} changed the weights that it was given")
-            return pack(found), {"log": found.log, "weights_sha256": before}
+            if found.trained and not method.own_weights:
+                raise RuleBroken(f"{cell.method} returned trained weights without own_weights=True")
+            return pack(found), {"log": found.log, "weights_sha256": before[0]}
 
         options = {"method": cell.method, "options": dict(cell.options), "density": cell.density}
+        if cell.source:
+            options["source"] = cell.source
         stage = self.stages.get("found", {**self._task(), **options}, find)
         # A stage of an older version does not say.
         before_search = stage.facts.get("weights_sha256") or parameters_hash(dense)
@@ -210,22 +233,33 @@ class CellWork:
 
 
 class StagedRunner(Runner):
-    """A runner whose trainings are stages, and which judges searches where the cell asks for it."""
+    """A runner whose trainings are stages, of the suite's own module whatever the method hands in,
+    so that they may be shared with other cells; it judges searches where the cell asks for it."""
 
-    def __init__(self, work: CellWork, keeper: StageKeeper) -> None:
+    def __init__(self, work: CellWork, keeper: StageKeeper, dense: Network) -> None:
         cell = work.cell
         judge = self._judge if cell.trajectory else None
         super().__init__(work.data, cell.recipe, cell.seed, work.start_step, keeper, judge)
         self._work = work
+        self._dense = dense
         self._uncharged = keeper.uncharged
 
     def _judge(self, network: Network, mask: Tensor, soft_gates: Tensor) -> list[Tensor]:
-        with self._uncharged():
+        with self._uncharged(), opened_test_set():
             found = [evaluate(network, self._work.test, gates) for gates in (mask, soft_gates)]
             return [torch.tensor(accuracy.top1, device=network.device) for accuracy in found]
 
     def train(self, network: Network, mask: Mask) -> Network:
-        return self._work.train(network, Ticket(mask, self.seed))[0]
+        start = self._dense.at(network.weights, network.rest)
+        return self._work.train(start, Ticket(mask, self.seed))[0]
+
+
+def twin(network: Network) -> Network:
+    """A copy that a method may take apart without changing the network itself."""
+    other = copy(network)
+    other.module = deepcopy(network.module)
+    other.weights, other.rest = network.weights.clone(), network.rest.clone()
+    return other
 
 
 def pack(found: Found) -> Tensors:
@@ -260,10 +294,18 @@ def as_found(result: Any, network: Network, cell: Cell) -> Found:
 
     Raises:
         TypeError: neither scores, nor a Mask, nor Found.
-        ValueError: scores of the wrong shape or NaN, or a mask of another density.
+        ValueError: scores of the wrong shape, NaN or all equal, or a mask of another density.
     """
     if isinstance(result, Tensor) and cell.density is not None:
-        result = Found(Mask.top(network.layout, result, cell.density), scores=result)
+        if result.shape != (network.layout.total,):
+            raise ValueError(
+                f"{cell.method} returned scores of shape {tuple(result.shape)}, not one for each "
+                f"of the {network.layout.total} prunable weights"
+            )
+        mask = Mask.top(network.layout, result, cell.density)
+        if cell.density < 1 and bool((result == result[0]).all()):
+            raise ValueError(f"{cell.method} returned the same score for every weight")
+        result = Found(mask, scores=result)
     if isinstance(result, Mask):
         result = Found(result)
     if not isinstance(result, Found):

@@ -1,14 +1,31 @@
-"""The suite's methods; importing this module registers them all."""
+"""The suite's methods, which importing this module registers, and those of files and packages."""
 
+import hashlib
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 from typing import Any
 
 import baselines  # noqa: F401
 import lottery.crbg
 import lottery.cts  # noqa: F401
 from benchmarks.cells import Cell
-from lottery.registry import methods
+from benchmarks.guard import closed_test_set
+from lottery.errors import BadInput
+from lottery.registry import Method, methods
 
-__all__ = ["is_trained", "methods", "option"]
+__all__ = [
+    "is_trained",
+    "load_file",
+    "method_files",
+    "methods",
+    "named",
+    "one_line",
+    "option",
+    "source_of",
+]
+
+method_files: dict[str, Path] = {}  # of methods that were loaded from a file, by name
 
 
 def option(cell: Cell, name: str) -> Any:
@@ -22,3 +39,74 @@ def is_trained(cell: Cell) -> bool:
     if cell.judged is None:
         return not (method.strong or method.own_weights)
     return cell.judged == "trained"
+
+
+def named(name_or_file: str) -> Method:
+    """A method by name, or the one that a Python file registers.
+
+    Raises:
+        UnknownName: no such method.
+        BadInput: the file cannot be used, see load_file.
+    """
+    path = Path(name_or_file)
+    if path.suffix == ".py" or path.is_file():
+        return load_file(path)
+    with closed_test_set():  # installed packages are imported here
+        return methods[name_or_file]
+
+
+def load_file(path: Path) -> Method:
+    """Run a Python file and return the method that it registers.
+
+    Raises:
+        BadInput: there is no such file, it raises, or it does not register exactly one new method.
+    """
+    if not path.is_file():
+        raise BadInput(f"there is no method file {path}")
+    before = set(methods.names())
+    name = f"method_file_{path.stem}"
+    spec = spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise BadInput(f"{path} is not a Python file (.py)")
+    # Dataclasses and pickle look their module up by name.
+    sys.modules[name] = module = module_from_spec(spec)
+    try:
+        with closed_test_set():
+            spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:  # whatever the file raises
+        raise BadInput(f"{path} does not load: {one_line(error)}") from error
+    new = sorted(set(methods.names()) - before)
+    if len(new) != 1:
+        what = f"{len(new)} methods ({', '.join(new)})" if new else "no method"
+        raise BadInput(f'{path} registers {what}; exactly one @method("new_name") is needed')
+    method_files[new[0]] = path
+    return methods[new[0]]
+
+
+def source_of(method: Method) -> str:
+    """Hash of the code that a method comes from; empty for the suite's own methods.
+
+    It covers the method's file, or every Python file of the installed package that it is in.
+    """
+    if method.name in method_files:
+        return _hash([method_files[method.name]])
+    top = method.draw.__module__.partition(".")[0]
+    if top in ("baselines", "lottery"):
+        return ""
+    file = sys.modules[top].__file__ or sys.modules[method.draw.__module__].__file__
+    if file is None:
+        raise BadInput(f"the code of method {method.name!r} is in no file")
+    root = Path(file)
+    return _hash(sorted(root.parent.rglob("*.py")) if root.name == "__init__.py" else [root])
+
+
+def one_line(error: BaseException) -> str:
+    """An exception in one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
+def _hash(paths: list[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]

@@ -98,6 +98,7 @@ def make_row(
         "precision": judged.precision,
         "weights_sha256_after": weights.after,
         "validation": f"{cell.validation:g}" if cell.validation else "",
+        "source": cell.source,
     }
 
 

@@ -2,9 +2,8 @@
 
 import multiprocessing
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -13,36 +12,22 @@ from filelock import FileLock, Timeout
 from benchmarks.cells import Cell
 from benchmarks.checks import check_cells, choose_device, choose_precision
 from benchmarks.cost import listing, pieces
+from benchmarks.options import Job
 from benchmarks.pipeline import Bench, run_cell
 from benchmarks.provenance import commit
+from benchmarks.registered import load_file, method_files, methods, one_line, source_of
 from benchmarks.store import Store, require_writable
 from benchmarks.watch import Stopped, Watch
+from lottery.ablations import Inapplicable
 from lottery.data import DataError
 
 DONE, FAILED, STOPPED = 0, 1, 3
 
 
-@dataclass(frozen=True)
-class Job:
-    """What a run is told: folders, device, precision, limits.
-
-    Attributes:
-        budget: seconds after which to stop; None for no limit.
-        jobs: processes that share the cells.
-    """
-
-    data_root: Path
-    cache_root: Path
-    device: str
-    precision: str
-    budget: float | None
-    jobs: int
-
-
-def list_cells(cells: Sequence[Cell], store: Store, job: Job) -> str:
+def list_cells(cells: Sequence[Cell], done: Collection[str], job: Job) -> str:
     """The text of --list."""
     device = choose_device(job.device)
-    return listing(cells, store.done(), device, choose_precision(job.precision, device))
+    return listing(cells, done, device, choose_precision(job.precision, device))
 
 
 def run(cells: Sequence[Cell], store: Store, job: Job, *, show: bool = True) -> int:
@@ -93,12 +78,17 @@ def flushed_denormals() -> Iterator[None]:
 
 def _helper(cells: Sequence[Cell], store: Store, job: Job) -> multiprocessing.context.SpawnProcess:
     context = multiprocessing.get_context("spawn")
-    helper = context.Process(target=_help, args=(cells, store.path, job), daemon=False)
+    files = [(path, source_of(methods[name])) for name, path in method_files.items()]
+    arguments = (cells, store.path, job, files)
+    helper = context.Process(target=_help, args=arguments, daemon=False)
     helper.start()
     return helper
 
 
-def _help(cells: Sequence[Cell], path: Path, job: Job) -> None:
+def _help(cells: Sequence[Cell], path: Path, job: Job, files: Sequence[tuple[Path, str]]) -> None:
+    for file, source in files:
+        if source_of(load_file(file)) != source:
+            return  # it was edited just now: the cells to run are of the code before
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // job.jobs))
     alone = Job(job.data_root, job.cache_root, job.device, job.precision, job.budget, 1)
     run(cells, Store(path), alone, show=False)
@@ -148,8 +138,13 @@ def _run_one(cell: Cell, store: Store, bench: Bench) -> list[str]:
         row, details = run_cell(cell, bench)
     except (Stopped, DataError):
         raise
-    except Exception as error:  # a failing cell must not take the others with it
-        failure = f"{cell.describe()} failed: {type(error).__name__}: {error}"
+    except Inapplicable as reason:
+        bench.watch.write(f"note: {cell.describe()} is left out: {reason}")
+        return []
+    except (Exception, SystemExit) as error:  # a failing cell must not take the others with it
+        file = method_files.get(cell.method)
+        where = f"{file}: " if file else ""
+        failure = f"{where}{cell.describe()} failed: {one_line(error)}"
         bench.watch.write(f"error: {failure}")
         return [failure]
     store.append(row, details)

@@ -26,7 +26,7 @@ COLUMNS = (
 ).split()
 MORE_COLUMNS = (
     "options initialisation layers_emptied accuracy_soft_gates weights_sha256 precision "
-    "weights_sha256_after validation"
+    "weights_sha256_after validation source"
 ).split()
 HEADER = [*COLUMNS, *MORE_COLUMNS]
 
@@ -41,6 +41,24 @@ DETAILS = {
     "objectives": ("objective", "value"),
 }
 Details = Mapping[str, Sequence[Mapping[str, Any]]]
+
+
+def rows_by_key(own: Path) -> dict[str, Row]:
+    """The rows of the present protocol in a results file and in all others of its folder, by key.
+
+    Where several have a key, the file's own row counts, then the first file's by name.
+    """
+    found: dict[str, Row] = {}
+    for path in (own, *sorted(own.parent.glob("*.csv"))):
+        if path == own or read_header(path)[: len(COLUMNS)] == COLUMNS:
+            found = {row["cell_key"]: row for row in Store(path).rows()} | found
+    return found
+
+
+def read_header(path: Path) -> list[str]:
+    """The column names of a CSV file."""
+    with path.open() as file:
+        return file.readline().rstrip("\n").split(",")
 
 
 class Store:
@@ -84,7 +102,7 @@ class Store:
                 self._put_details(table, row["cell_key"], lines)
             # The row comes last: a cell is done when it stands.
             line = _csv_line([row[name] for name in HEADER])
-            if before and self._header() == HEADER:
+            if before and read_header(self.path) == HEADER:
                 with self.path.open("ab") as file:
                     file.write(line.encode())
                     file.flush()
@@ -140,10 +158,6 @@ class Store:
             "its cell will run again",
             file=sys.stderr,
         )
-
-    def _header(self) -> list[str]:
-        with self.path.open() as file:
-            return file.readline().rstrip("\n").split(",")
 
 
 def require_writable(kind: str, folder: Path) -> None:

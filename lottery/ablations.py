@@ -11,6 +11,11 @@ from lottery.network import Network
 from lottery.randomness import child
 from lottery.ticket import Ticket
 
+
+class Inapplicable(ValueError):
+    """A ticket does not have what an ablation needs."""
+
+
 Ablation = Callable[[Ticket, torch.Generator, Callable[[], Network]], Ticket]
 
 
@@ -43,10 +48,10 @@ def invert(ticket: Ticket, generator: torch.Generator, fresh: Callable[[], Netwo
     """Keep as many weights, those of the lowest scores.
 
     Raises:
-        ValueError: the method left no scores.
+        Inapplicable: the method left no scores.
     """
     if ticket.scores is None:
-        raise ValueError("a ticket without scores cannot be inverted")
+        raise Inapplicable("a ticket without scores cannot be inverted")
     layout, density = ticket.mask.layout, ticket.mask.density
     # From the end, so that ties go to the higher index: up to density 1/2 nothing is kept twice.
     keep = Mask.top(layout, -ticket.scores.flip(0), density).keep.flip(0)

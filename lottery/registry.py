@@ -7,7 +7,7 @@ from functools import cached_property
 from importlib.metadata import entry_points
 from typing import Any, Generic, TypeVar
 
-from lottery.errors import check_name
+from lottery.errors import BadInput, check_name
 from lottery.recipe import Recipe
 
 T = TypeVar("T")
@@ -40,6 +40,7 @@ class Registry(Generic[T]):
 
         Raises:
             UnknownName: with the nearest valid names.
+            BadInput: an installed package that adds names does not load.
         """
         return self._found[check_name(self.kind, name, self.names())]
 
@@ -47,7 +48,13 @@ class Registry(Generic[T]):
         if self._group is None:
             return
         for plugin in entry_points(group=self._group):
-            plugin.load()  # importing the module runs its decorators
+            try:
+                plugin.load()  # importing the module runs its decorators
+            except Exception as error:  # whatever an installed package raises
+                raise BadInput(
+                    f"the {self.kind} {plugin.name!r} of an installed package ({plugin.value}) "
+                    f"does not load: {type(error).__name__}: {error}"
+                ) from error
         self._group = None
 
 

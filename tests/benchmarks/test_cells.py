@@ -32,6 +32,7 @@ def test_where_a_cell_is_printed_does_not_change_its_key(label: str) -> None:
         {"ablation": "invert"},
         {"weights": "signed_constant"},
         {"recipe": Recipe(epochs=20)},
+        {"source": "0123456789abcdef"},
     ],
 )
 def test_what_determines_the_result_changes_the_key(change: dict[str, object]) -> None:
@@ -42,6 +43,12 @@ def test_defaults_do_not_enter_the_key() -> None:
     assert "ablation" not in CELL.identity()
     assert CELL.identity()["recipe"] == {}
     assert without_defaults(Recipe(epochs=20, lr=0.1)) == {"epochs": 20}
+
+
+def test_committed_rows_are_still_found() -> None:
+    preset = get_preset("quick").for_suite("table2")
+    keys = {cell.key for cell in cells_of(get_suite("table2", preset), preset.seeds)}
+    assert "3567dfa12bc66f22" in keys  # CTS-KL on CIFAR-10 in results/quick/table2.csv
 
 
 def test_the_hash_does_not_depend_on_the_order_of_names() -> None:

@@ -1,0 +1,60 @@
+"""What can be said from a few seeds: paired t-tests, intervals, Holm's correction."""
+
+import math
+from collections.abc import Mapping, Sequence
+from statistics import mean
+from typing import Literal
+
+from scipy import stats
+
+LEVEL = 0.05
+
+
+def paired_p(differences: Sequence[float], alternative: Literal["two-sided", "greater"]) -> float:
+    """The p-value of a paired t-test, from the differences by seed.
+
+    Returns:
+        NaN where the test is not defined: fewer than two differences, or all of them equal.
+    """
+    if len(set(differences)) < 2:
+        return math.nan
+    return float(stats.ttest_1samp(differences, 0.0, alternative=alternative).pvalue)
+
+
+def paired(mine: Mapping[int, float], theirs: Mapping[int, float]) -> list[float]:
+    """Differences by common seed, in points; rounded, or equal ones would differ in the last bit
+    and seem to be the most certain of all."""
+    return [round(mine[seed] - theirs[seed], 6) for seed in sorted(mine.keys() & theirs.keys())]
+
+
+def interval(values: Sequence[float]) -> tuple[float, float, float]:
+    """Mean, and the ends of its confidence interval by Student's t at 1 - LEVEL.
+
+    The ends are NaN for a single value.
+    """
+    centre = mean(values)
+    if len(values) < 2:
+        return centre, math.nan, math.nan
+    half = float(stats.sem(values) * stats.t.ppf(1 - LEVEL / 2, len(values) - 1))
+    return centre, centre - half, centre + half
+
+
+def least_difference(seeds: int, comparisons: int) -> float:
+    """How many of its own standard deviations a mean difference must have to be told from chance.
+
+    Two-sided, for the smallest of the p-values under Holm's correction; infinite for one seed.
+    """
+    if seeds < 2:
+        return math.inf
+    return float(stats.t.ppf(1 - LEVEL / (2 * comparisons), seeds - 1)) / math.sqrt(seeds)
+
+
+def holm(p_values: Mapping[str, float]) -> dict[str, float]:
+    """Holm's correction: the i-th smallest of m p-values times m - i + 1, made monotone."""
+    corrected: dict[str, float] = {}
+    largest = 0.0
+    order: Sequence[str] = sorted(p_values, key=lambda name: p_values[name])
+    for i, name in enumerate(order):
+        largest = max(largest, min(1.0, (len(order) - i) * p_values[name]))
+        corrected[name] = largest
+    return corrected

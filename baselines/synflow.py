@@ -1,11 +1,10 @@
 """SynFlow (Tanaka et al. 2020): pruning without data by conserving synaptic flow."""
 
-from copy import deepcopy
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from lottery.batches import Data
+from lottery.flow import absolute_twin
 from lottery.network import Network
 from lottery.pruning import prune_in_rounds
 from lottery.registry import method
@@ -39,29 +38,3 @@ def synflow(
         return gradient * gates.detach()
 
     return prune_in_rounds(network, density, rounds, score)
-
-
-class Scale(nn.Module):
-    """A norm that has forgotten how to normalise: only its scale and shift are left."""
-
-    def __init__(self, norm: nn.BatchNorm2d | nn.LayerNorm) -> None:
-        super().__init__()
-        self.register_parameter("weight", norm.weight)
-        self.register_parameter("bias", norm.bias)
-        self.shape = (-1, 1, 1) if isinstance(norm, nn.BatchNorm2d) else (-1,)
-
-    def forward(self, x: Tensor) -> Tensor:
-        if isinstance(self.weight, Tensor):
-            x = x * self.weight.view(self.shape)
-        return x + self.bias.view(self.shape) if isinstance(self.bias, Tensor) else x
-
-
-def absolute_twin(network: Network) -> Network:
-    """The network with absolute parameters, in float64, its norms reduced to their scale."""
-    module = deepcopy(network.module)
-    for name, layer in list(module.named_modules()):
-        if isinstance(layer, nn.BatchNorm2d | nn.LayerNorm):
-            parent, _, attribute = name.rpartition(".")
-            setattr(module.get_submodule(parent), attribute, Scale(layer))
-    twin = Network(module.double(), network.layout, device=network.device)
-    return twin.at(network.weights.double().abs(), network.rest.double().abs())

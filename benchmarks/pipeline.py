@@ -186,6 +186,8 @@ class CellWork:
         """Keep the ticket as a file of its own, without weights where its seed makes them again."""
         cell = self.cell
         provenance = {name: str(value) for name, value in cell.identity().items()}
+        # What lottery.rebuild needs is said even where it is the default.
+        provenance |= {name: str(getattr(cell, name)) for name in ("weights", "norm_scale", "kept")}
         provenance |= {"version": version("lottery-benchmarks"), "commit": commit()}
         ticket = replace(ticket, scores=None, provenance=provenance)
         if of_seed:

@@ -1,17 +1,23 @@
 # make table2 [PRESET=demo|quick|paper] [SEEDS="0 1 2"] [ARGS="--only paper=cts"]
+# make compare METHOD=examples/my_method.py [COMPARISON=trained-tickets-1], and the same options
 PRESET ?= demo
 SEEDS ?=
 ARGS ?=
+METHOD ?=
+COMPARISON ?= trained-tickets-1
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+RUN_OPTIONS = --preset $(PRESET) $(if $(SEEDS),--seeds $(SEEDS)) $(ARGS)
 SUITES := table1 table2 throughput sparsity-accuracy objectives saliency-gap sanity-checks layerwise \
 	base-size lambda-grid
 
-.PHONY: help $(SUITES) test lint data clean
+.PHONY: help $(SUITES) compare report test lint data clean
 
 help:
 	@echo "make table2 [PRESET=demo|quick|paper] [SEEDS='0 1 2'] [ARGS='...']   run and print a table"
+	@echo "make compare METHOD=file.py [PRESET=...]   a new method beside fixed baselines, with a verdict"
+	@echo "make report    every result as one HTML page, and as Markdown and LaTeX: results/report/"
 	@echo "make test | lint | data                                              check, fetch datasets"
 
 $(INSTALLED): pyproject.toml
@@ -24,8 +30,16 @@ $(INSTALLED): pyproject.toml
 	@touch $@
 
 $(SUITES): $(INSTALLED)
-	@$(BIN)/python -m benchmarks $@ --preset $(PRESET) $(if $(SEEDS),--seeds $(SEEDS)) $(ARGS)
+	@$(BIN)/python -m benchmarks $@ $(RUN_OPTIONS)
 	@$(BIN)/python -m plots $@ --preset $(PRESET)
+
+compare: $(INSTALLED)
+	@$(BIN)/python -m benchmarks.compare "$(METHOD)" --comparison $(COMPARISON) $(RUN_OPTIONS)
+	@$(BIN)/python -m plots $(COMPARISON) --preset $(PRESET)
+
+report: $(INSTALLED)
+	@$(BIN)/python -m plots all
+	@$(BIN)/python -m benchmarks.report
 
 test: $(INSTALLED)
 	@$(BIN)/python -m pytest

@@ -65,10 +65,10 @@ class Preset:
 def load_presets() -> dict[str, Preset]:
     """All presets by name."""
     table = tomllib.loads(files("benchmarks").joinpath("presets.toml").read_text())
-    return {name: _preset(name, **content) for name, content in table.items()}
+    return {name: preset_of(name, **content) for name, content in table.items()}
 
 
-def _preset(
+def preset_of(
     name: str,
     seeds: list[int],
     recipe: dict[str, Any] | None = None,
@@ -76,6 +76,7 @@ def _preset(
     suites: dict[str, Any] | None = None,
     **content: Any,
 ) -> Preset:
+    """A preset from its table in a TOML file."""
     return Preset(
         name,
         seeds=tuple(seeds),

@@ -1,6 +1,7 @@
 """python -m plots SUITE: draw a suite's figures from its results, where they are newer."""
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -21,14 +22,16 @@ FIGURES = {
     "lambda-grid": {"": "lambda_grid"},
     "throughput": {"": "throughput"},
 }
+COMPARED = {"": "comparison"}  # of each method in a comparison's folder
 
 
 @dataclass(frozen=True)
 class Options:
-    """Draw results/<preset>/<suite>*.png and .pdf from the CSVs beside them."""
+    """Draw results/<preset>/<suite>*.png and .pdf from the CSVs beside them, of a comparison those
+    of every method that was compared."""
 
     suite: tyro.conf.Positional[str]
-    """Whose results are drawn."""
+    """Whose results are drawn; all draws every preset's."""
     preset: str = "demo"
     """Their folder."""
     results: Path = Path("results")
@@ -38,14 +41,33 @@ class Options:
 def main() -> int:
     """Exit status 0, or 2 with one line where there is nothing to draw."""
     options = tyro.cli(Options, prog="python -m plots")
-    source = options.results / options.preset / f"{options.suite}.csv"
+    folder = options.results / options.preset
+    if options.suite == "all":
+        for preset in sorted(path for path in options.results.glob("*") if path.is_dir()):
+            for source in sorted(preset.glob("*.csv")):
+                draw(source, FIGURES.get(source.stem, {}))
+            for source in sorted(preset.glob("*/*.csv")):
+                draw(source, COMPARED)
+        return 0
+    figures, found = FIGURES.get(options.suite, COMPARED), [folder / f"{options.suite}.csv"]
     if options.suite not in FIGURES:
-        print(f"error: no figure for {options.suite!r}: {', '.join(FIGURES)}", file=sys.stderr)
+        found = sorted(folder.glob(f"{options.suite}/*.csv"))
+    if not found:
+        known = f"{', '.join(FIGURES)}, all, or a comparison that was run"
+        print(f"error: no figure for {options.suite!r}: {known}", file=sys.stderr)
         return 2
-    if not source.exists():
-        print(f"error: there is no {source}; run the suite first", file=sys.stderr)
-        return 2
-    for suffix, name in FIGURES[options.suite].items():
+    for source in found:
+        if not source.exists():
+            print(f"error: there is no {source}; run the suite first", file=sys.stderr)
+            return 2
+        draw(source, figures)
+        print(f"rows: {source}")
+    return 0
+
+
+def draw(source: Path, figures: Mapping[str, str]) -> None:
+    """Draw the figures of a results file where they are older than it."""
+    for suffix, name in figures.items():
         figure = source.with_name(f"{source.stem}{suffix}.png")
         if not figure.exists() or figure.stat().st_mtime < source.stat().st_mtime:
             # Plotting libraries take seconds to import; figures that are up to date do without.
@@ -56,8 +78,6 @@ def main() -> int:
                 print(f"no figure {figure.name}: {reason}")
                 continue
         print(f"figure: {figure}")
-    print(f"rows: {source}")
-    return 0
 
 
 if __name__ == "__main__":

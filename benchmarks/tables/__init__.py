@@ -1,4 +1,4 @@
-"""A suite as Markdown tables: measured values beside the printed ones."""
+"""A suite as tables: measured values beside the printed ones."""
 
 from collections.abc import Callable, Sequence
 
@@ -8,11 +8,12 @@ from benchmarks.tables.densities import by_density
 from benchmarks.tables.layers import by_layer
 from benchmarks.tables.lines import by_line
 from benchmarks.tables.results import Results
+from benchmarks.tables.sections import Section, Table, markdown
 from benchmarks.tables.verdicts import verdict_table
 
-__all__ = ["Results", "render"]
+__all__ = ["Results", "Section", "Table", "markdown", "render", "sections"]
 
-KINDS: dict[str, Callable[[Block, Results], str]] = {
+KINDS: dict[str, Callable[[Block, Results], Table]] = {
     "lines": by_line,
     "densities": by_density,
     "layers": by_layer,
@@ -21,15 +22,19 @@ KINDS: dict[str, Callable[[Block, Results], str]] = {
 
 def render(blocks: Sequence[Block], results: Results, preset: Preset) -> str:
     """The blocks as Markdown."""
-    parts = []
+    return markdown(sections(blocks, results, preset))
+
+
+def sections(blocks: Sequence[Block], results: Results, preset: Preset) -> list[Section]:
+    """The blocks, one section each."""
+    found = []
     for block in blocks:
-        parts += [f"## {block.paper.upper()} {block.table}: {block.title}"]
-        parts += [KINDS[block.shown](block, results)]
-        if verdicts := verdict_table(block, results):
-            parts.append(verdicts)
-        if note := stand_in_note(block, preset):
-            parts.append(note)
-    return "\n\n".join(parts) + "\n"
+        heading = f"{block.paper.upper()} {block.table}: {block.title}"
+        tables = [KINDS[block.shown](block, results)]
+        if (verdicts := verdict_table(block, results)).lines:
+            tables.append(verdicts)
+        found.append(Section(heading, tuple(tables), (stand_in_note(block, preset),)))
+    return found
 
 
 def stand_in_note(block: Block, preset: Preset) -> str:

@@ -6,10 +6,11 @@ from statistics import mean
 from benchmarks.cells import Cell
 from benchmarks.suites import Block
 from benchmarks.tables.results import Results
-from benchmarks.tables.text import average, markdown, removed
+from benchmarks.tables.sections import Table
+from benchmarks.tables.text import average, removed
 
 
-def by_density(block: Block, results: Results) -> str:
+def by_density(block: Block, results: Results) -> Table:
     """Accuracy, or the block's objective, by method and sparsity.
 
     A method without a target has its sparsity in the cell.
@@ -25,7 +26,7 @@ def by_density(block: Block, results: Results) -> str:
         for label in dict.fromkeys(label for label, _ in cells)
     ]
     headers = ["method", *("its own" if d is None else removed(d) for d in columns)]
-    return markdown(lines, headers)
+    return Table(headers, lines)
 
 
 def _value(cell: Cell | None, block: Block, results: Results) -> str:

@@ -2,10 +2,11 @@
 
 from benchmarks.suites import Block
 from benchmarks.tables.results import Results
-from benchmarks.tables.text import markdown, removed
+from benchmarks.tables.sections import Table
+from benchmarks.tables.text import removed
 
 
-def by_layer(block: Block, results: Results) -> str:
+def by_layer(block: Block, results: Results) -> Table:
     """What each method removes of every layer."""
     found = {line.label: results.layers(line.cell) for line in block.lines if line.cell}
     sizes = {name: size for layers in found.values() for name, (size, _) in layers.items()}
@@ -17,4 +18,4 @@ def by_layer(block: Block, results: Results) -> str:
         ]
         for name, size in sizes.items()
     ]
-    return markdown(lines, ["layer", "weights", *found])
+    return Table(["layer", "weights", *found], lines)

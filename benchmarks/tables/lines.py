@@ -4,17 +4,18 @@ from statistics import mean
 
 from benchmarks.suites import Block, Line
 from benchmarks.tables.results import Results
-from benchmarks.tables.text import NONE, average, markdown, minutes, sparsity
+from benchmarks.tables.sections import Table
+from benchmarks.tables.text import NONE, average, minutes, sparsity
 from benchmarks.tables.verdicts import WORDS, verdict
 
 METRICS = {"accuracy": "", "accuracy_top3": " top-3", "accuracy_top5": " top-5"}
 
 
-def by_line(block: Block, results: Results) -> str:
+def by_line(block: Block, results: Results) -> Table:
     """The block's tickets; a column that no line fills is left out."""
     lines = [_line(line, block, results) for line in block.tickets]
     headers = [name for name in lines[0] if any(line[name] != NONE for line in lines)]
-    return markdown([[line[name] for name in headers] for line in lines], headers)
+    return Table(headers, [[line[name] for name in headers] for line in lines])
 
 
 def _line(line: Line, block: Block, results: Results) -> dict[str, str]:

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from statistics import mean, stdev
 
-from tabulate import tabulate
-
 NONE = "-"
 
 
@@ -30,7 +28,3 @@ def minutes(value: float | None) -> str:
     if value < 1:
         return f"{60 * value:.0f} s"
     return f"{value:.1f} min" if value < 120 else f"{value / 60:.1f} h"
-
-
-def markdown(lines: Sequence[Sequence[str]], headers: Sequence[str]) -> str:
-    return tabulate(lines, headers, "github", disable_numparse=True)

@@ -6,7 +6,8 @@ from benchmarks.cells import Cell
 from benchmarks.sanity import Verdict, judge
 from benchmarks.suites import Block
 from benchmarks.tables.results import Results
-from benchmarks.tables.text import markdown, removed
+from benchmarks.tables.sections import Table
+from benchmarks.tables.text import removed
 
 WORDS = {True: "yes", False: "no", None: "not enough seeds to tell"}
 
@@ -22,8 +23,8 @@ def verdict(cell: Cell, block: Block, results: Results) -> Verdict | None:
     )
 
 
-def verdict_table(block: Block, results: Results) -> str:
-    """The verdicts and what they rest on; empty where the block has no ablations."""
+def verdict_table(block: Block, results: Results) -> Table:
+    """The verdicts and what they rest on; no lines where the block has no ablations."""
     lines = []
     for line in block.tickets:
         found = verdict(line.cell, block, results) if line.cell else None
@@ -36,4 +37,4 @@ def verdict_table(block: Block, results: Results) -> str:
         )
         lines.append([line.label, removed(line.cell.density), WORDS[found.passes], gains])
     headers = ["method", "sparsity", "passes", "ticket minus ablation, points (corrected p)"]
-    return markdown(lines, headers) if lines else ""
+    return Table(headers, lines)

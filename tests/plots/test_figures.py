@@ -9,7 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from plots import layerwise, objective_values, sanity_checks, sparsity_accuracy, style
+from plots import (
+    comparison,
+    layerwise,
+    objective_values,
+    sanity_checks,
+    sparsity_accuracy,
+    style,
+)
 from plots.drawing import Tables
 
 COLUMNS = ["paper", "dataset", "model", "method", "objective", "ablation", "protocol", "seed"]
@@ -217,3 +224,70 @@ def test_layerwise_bars_are_the_layers_shares(tmp_path: Path) -> None:
     assert [bar.get_height() for bar in bars.containers[0]] == [0.25, 0.75]
     assert [t.get_text() for t in ax.get_xticklabels()] == ["a", "b"]
     plt.close(figure)
+
+
+def points(path: Path) -> Path:
+    """What python -m benchmarks.compare writes."""
+    rows = [
+        (
+            label,
+            mine,
+            method,
+            "",
+            "",
+            "resnet20",
+            "digits",
+            density,
+            3,
+            a,
+            a - 2,
+            a + 2,
+            cost,
+            front,
+            1,
+        )
+        for label, mine, method, a, cost, front in (
+            ("mine", True, "mine", 95.0, 24.0, True),
+            ("SNIP", False, "snip", 90.0, 12.0, True),
+        )
+        for density in (0.1, 0.01)
+    ]
+    names = "label candidate method objective options model dataset density seeds accuracy low high"
+    frame = pd.DataFrame(rows, columns=[*names.split(), "epochs", "on_front", "protocol"])
+    path.parent.mkdir(parents=True)
+    frame.to_csv(path, index=False)
+    return path
+
+
+def test_a_comparison_has_accuracy_by_sparsity_and_by_cost(tmp_path: Path) -> None:
+    style.apply()
+    figure = comparison.draw(Tables(points(tmp_path / "demo" / "made-up-1" / "mine.csv")))
+    top, *costs = figure.axes
+    legend = top.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["mine", "SNIP"]
+    assert len(top.containers) == 2, "means with intervals"
+    assert [ax.get_title() for ax in costs] == [
+        *("90% removed; line: the front", "99% removed; line: the front")
+    ]
+    for ax in costs:
+        front, mine, snip = ax.lines
+        assert np.asarray(front.get_ydata()).tolist() == [90.0, 95.0]
+        assert np.asarray(mine.get_xdata()).tolist() == [24.0]
+        assert np.asarray(snip.get_xdata()).tolist() == [12.0]
+    plt.close(figure)
+
+
+def test_all_figures_at_once(tmp_path: Path) -> None:
+    suite = results(tmp_path / "demo" / "table2.csv")
+    mine = points(tmp_path / "demo" / "made-up-1" / "mine.csv")
+    command = [sys.executable, "-m", "plots", "all", f"--results={tmp_path}"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    assert suite.with_suffix(".png").exists()
+    assert mine.with_suffix(".png").exists()
+    mine.with_suffix(".png").unlink()
+    one = [sys.executable, "-m", "plots", "made-up-1", f"--results={tmp_path}"]
+    mine.with_suffix(".pdf").unlink()
+    done = subprocess.run(one, check=True, capture_output=True, text=True)
+    assert done.stdout.splitlines()[0] == f"figure: {mine.with_suffix('.png')}"
+    assert mine.with_suffix(".png").exists()

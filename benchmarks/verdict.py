@@ -1,0 +1,386 @@
+"""What can be said about a method that was compared: from rows to tables, no training, no torch."""
+
+import csv
+import io
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from statistics import mean
+
+from benchmarks.cells import PROTOCOL, Cell
+from benchmarks.comparison import Candidate, Comparison
+from benchmarks.presets import Preset
+from benchmarks.significance import LEVEL, holm, interval, least_difference, paired, paired_p
+from benchmarks.store import Row
+from benchmarks.suites import Block, Line, cells_of
+from benchmarks.tables import Results, Section, Table
+from benchmarks.tables.text import minutes, removed
+from benchmarks.tables.verdicts import verdict_table
+
+FEW = "not enough seeds to tell"
+TEST = (
+    f"Better and worse are by a two-sided paired t-test over seeds at {LEVEL:.0%}, corrected for "
+    "the number of comparisons by Holm's method. A difference that passes before the correction "
+    f"alone, or has no spread to test, is {FEW!r}. Intervals are 95%, by Student's t, uncorrected."
+)
+
+
+@dataclass(frozen=True)
+class Point:
+    """One method at one density.
+
+    Attributes:
+        candidate: whether it is the method that is compared.
+        accuracy: mean over seeds, in percent; `low` and `high` are the ends of its interval.
+        epochs: passes over the training set, search and training together.
+        seconds: the same in wall time.
+        on_front: no other method at this density is as accurate for less, or better for as much.
+        by_seed: accuracy.
+        checked: whether the sanity checks apply to the candidate.
+    """
+
+    label: str
+    candidate: bool
+    method: str
+    objective: str
+    options: str
+    pruned_at: str
+    source: str
+    model: str
+    dataset: str
+    density: float
+    seeds: int
+    accuracy: float
+    low: float
+    high: float
+    search_epochs: float
+    train_epochs: float
+    epochs: float
+    seconds: float
+    on_front: bool
+    by_seed: Mapping[int, float]
+    checked: bool
+    protocol: int = PROTOCOL
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The candidate minus one baseline at one density, paired by seed, in points.
+
+    Attributes:
+        p: corrected for the number of comparisons; NaN where the test is not defined.
+        outcome: "better", "worse", "not told apart", "equal on every seed" or FEW.
+    """
+
+    baseline: str
+    model: str
+    density: float
+    seeds: int
+    mean: float
+    low: float
+    high: float
+    p: float
+    outcome: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a candidate stands in a comparison.
+
+    Attributes:
+        rows: all that it is made from, ablations included.
+    """
+
+    points: tuple[Point, ...]
+    differences: tuple[Difference, ...]
+    sections: tuple[Section, ...]
+    rows: tuple[Row, ...]
+
+    def csv(self) -> str:
+        """The points as a CSV file, for the figure."""
+        buffer = io.StringIO()
+        names = [f.name for f in fields(Point) if f.name != "by_seed"]
+        writer = csv.DictWriter(buffer, names, extrasaction="ignore", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(asdict(point) for point in self.points)
+        return buffer.getvalue()
+
+
+def judge(
+    comparison: Comparison,
+    preset: Preset,
+    candidate: Candidate,
+    results: Results,
+) -> Verdict:
+    """Compare a candidate with the baselines by the rows that there are."""
+    blocks = comparison.blocks(preset, candidate)
+    used = [row for block in blocks for line in block.lines for row in results.rows(line.cell)]
+    tickets = [
+        (line, rows)
+        for block in blocks
+        for line in block.tickets
+        if (rows := results.rows(line.cell))
+    ]
+    points = [_point(line, rows, candidate) for line, rows in tickets]
+    points = [replace(point, on_front=on_front(point, points)) for point in points]
+    differences = compare(points)
+    outcome = Section(
+        f"{candidate.name} in {comparison.name}, preset {preset.name}",
+        (_accuracy_table(points), _difference_table(differences)),
+        (
+            f"{TEST} {_power(differences)}",
+            f"{comparison.name}: {comparison.title}; {preset.description}.",
+            *_notes(points, tickets),
+            *_missing(cells_of(blocks, results.seeds), used),
+        ),
+        lead=summary(candidate, differences),
+    )
+    checks = [_sanity(block, results) for block in blocks]
+    sanity = Section(
+        f"{candidate.name}: sanity checks",
+        tuple(table for table in checks if table.lines),
+        (_sanity_note(candidate, checks),),
+    )
+    cost = Section(
+        f"{candidate.name}: accuracy against cost",
+        (_cost_table(points),),
+        (
+            "On the front: no other method at this sparsity is as accurate in fewer epochs, or "
+            "more accurate in as many. Epochs count the images that a method draws from its data, "
+            "in units of the training set; times are of the machines that made the rows.",
+        ),
+    )
+    return Verdict(tuple(points), differences, (outcome, sanity, cost), tuple(used))
+
+
+def _point(line: Line, rows: Sequence[Row], candidate: Candidate) -> Point:
+    cell = line.cell
+    assert cell is not None
+    assert cell.density is not None
+    by_seed = {int(row["seed"]): float(row["accuracy"]) for row in rows}
+    accuracy, low, high = interval(list(by_seed.values()))
+    search, train, search_seconds, train_seconds = (
+        mean(float(row[name]) for row in rows)
+        for name in ("search_epochs", "train_epochs", "search_seconds", "train_seconds")
+    )
+    return Point(
+        label=line.label,
+        candidate=line.label == cell.method == candidate.name,
+        method=cell.method,
+        objective=rows[0]["objective"],
+        options=rows[0]["options"],
+        pruned_at=cell.pruned_at,
+        source=cell.source,
+        model=cell.model,
+        dataset=cell.dataset,
+        density=cell.density,
+        seeds=len(rows),
+        accuracy=accuracy,
+        low=low,
+        high=high,
+        search_epochs=search,
+        train_epochs=train,
+        epochs=search + train,
+        seconds=search_seconds + train_seconds,
+        on_front=False,
+        by_seed=by_seed,
+        checked=candidate.checked,
+    )
+
+
+def on_front(point: Point, points: Iterable[Point]) -> bool:
+    """Whether a point is on the Pareto front of accuracy against epochs at its density."""
+    return not any(
+        other.accuracy >= point.accuracy
+        and other.epochs <= point.epochs
+        and (other.accuracy, other.epochs) != (point.accuracy, point.epochs)
+        for other in points
+        if (other.model, other.density) == (point.model, point.density)
+    )
+
+
+def compare(points: Sequence[Point]) -> tuple[Difference, ...]:
+    """The candidate against every baseline at every density, p-values corrected for all of them."""
+    found = [
+        _difference(mine, other)
+        for mine in points
+        if mine.candidate
+        for other in points
+        if not other.candidate and (other.model, other.density) == (mine.model, mine.density)
+    ]
+    corrected = holm({str(i): d.p for i, d in enumerate(found) if not math.isnan(d.p)})
+    found = [replace(d, p=corrected.get(str(i), math.nan)) for i, d in enumerate(found)]
+    return tuple(replace(d, outcome=_outcome(d)) for d in found)
+
+
+def _difference(mine: Point, other: Point) -> Difference:
+    values = paired(mine.by_seed, other.by_seed)
+    centre, low, high = interval(values) if values else (math.nan, math.nan, math.nan)
+    p = paired_p(values, "two-sided")
+    return Difference(other.label, mine.model, mine.density, len(values), centre, low, high, p, "")
+
+
+def _outcome(difference: Difference) -> str:
+    if not math.isnan(difference.p):
+        better = "better" if difference.mean > 0 else "worse"
+        if difference.p < LEVEL:
+            return better
+        return FEW if difference.low > 0 or difference.high < 0 else "not told apart"
+    same = difference.seeds > 1 and difference.mean == 0
+    return "equal on every seed" if same else FEW
+
+
+def summary(candidate: Candidate, differences: Sequence[Difference]) -> str:
+    """The verdict in a sentence."""
+    if not differences:
+        return f"{candidate.name}: nothing to compare yet."
+    counts = defaultdict[str, int](int)
+    for difference in differences:
+        counts[difference.outcome] += 1
+    words = ("better", "worse", "not told apart", "equal on every seed", FEW)
+    said = ", ".join(f"{counts[word]} {word}" for word in words if counts[word])
+    return f"{candidate.name} against the baselines, {len(differences)} comparisons: {said}."
+
+
+def _power(differences: Sequence[Difference]) -> str:
+    seeds = min((d.seeds for d in differences), default=0)
+    if seeds < 2:
+        return f"With fewer than two seeds nothing can be told: {FEW}."
+    least = least_difference(seeds, len(differences))
+    return (
+        f"With {seeds} seeds and {len(differences)} comparisons, the clearest difference is told "
+        f"from chance if its mean is at least {least:.1f} times its standard deviation over seeds."
+    )
+
+
+def _notes(points: Sequence[Point], tickets: Sequence[tuple[Line, list[Row]]]) -> list[str]:
+    """What is not equal between the candidate's rows and the baselines', as the rows say."""
+    rows = [row for _, found in tickets for row in found]
+    trained, usual = (
+        {f"{point.train_epochs:.4f}" for point in points if point.candidate is which}
+        for which in (True, False)
+    )
+    notes = []
+    if trained and usual and trained - usual:
+        notes.append(
+            "Marked: the method is not trained by the comparison's recipe (its rows have "
+            f"{' and '.join(sorted(trained))} epochs of training, the baselines' "
+            f"{' and '.join(sorted(usual))}): it trains weights of its own, or its weights stay "
+            "frozen."
+        )
+    starts = defaultdict[tuple[str, str], set[str]](set)
+    for row in rows:
+        starts[row["seed"], row["pruned_at"]].add(row["weights_sha256"])
+    if different := [f"seed {s} at {at}" for (s, at), found in starts.items() if len(found) > 1]:
+        notes.append(f"Marked: not all rows start from the same weights ({', '.join(different)}).")
+    for name in ("device", "precision", "torch"):
+        values = sorted({row[name] for row in rows})
+        if len(values) > 1:
+            notes.append(f"Rows differ in {name}: {'; '.join(values)}.")
+    return notes
+
+
+def _missing(cells: Sequence[Cell], rows: Sequence[Row]) -> list[str]:
+    """The cells without a row, as one note."""
+    done = {row["cell_key"] for row in rows}
+    cells = [cell for cell in cells if cell.key not in done]
+    if not cells:
+        return []
+    by_name = defaultdict[str, list[str]](list)
+    for cell in cells:
+        by_name[replace(cell, seed=0).describe().removesuffix(" seed 0")].append(str(cell.seed))
+    names = "; ".join(f"{name}, seed {' '.join(found)}" for name, found in by_name.items())
+    return [f"Without a result, failed or not yet run ({len(cells)} cells): {names}."]
+
+
+def _sanity(block: Block, results: Results) -> Table:
+    """The sanity checks that have rows; an ablation that cannot be made has none."""
+    lines = [
+        line
+        for line in block.lines
+        if line.cell and (line.cell.ablation == "none" or results.rows(line.cell))
+    ]
+    return verdict_table(replace(block, lines=tuple(lines)), results)
+
+
+def _sanity_note(candidate: Candidate, checks: Sequence[Table]) -> str:
+    if not candidate.checked:
+        return "Not run: the method trains weights of its own, so there is no ticket to ablate."
+    if not any(table.lines for table in checks):
+        return "Not yet run."
+    return (
+        "A ticket passes if it is more accurate than each of its ablations (one-sided paired "
+        f"t-test over seeds, Holm's correction, {LEVEL:.0%})."
+    )
+
+
+def _accuracy_table(points: Sequence[Point]) -> Table:
+    """Mean and interval by method and sparsity."""
+    columns = sorted(
+        {(point.model, point.density) for point in points}, key=lambda c: (c[0], -c[1])
+    )
+    several = len({model for model, _ in columns}) > 1
+    by_label = defaultdict[str, dict[tuple[str, float], str]](dict)
+    for point in points:
+        by_label[point.label][point.model, point.density] = _with_interval(point, ".1f")
+    headers = [f"{model + ' ' if several else ''}{removed(d)}" for model, d in columns]
+    lines = [[label, *(found.get(c, "") for c in columns)] for label, found in by_label.items()]
+    return Table(["accuracy %", *headers], lines)
+
+
+def _difference_table(differences: Sequence[Difference]) -> Table:
+    headers = [
+        "compared with",
+        "model",
+        "sparsity",
+        "difference",
+        "corrected p",
+        "seeds",
+        "outcome",
+    ]
+    return Table(
+        headers,
+        [
+            [
+                d.baseline,
+                d.model,
+                removed(d.density),
+                _with_interval(d, "+.1f") if d.seeds else "",
+                "" if math.isnan(d.p) else f"{d.p:.2g}",
+                str(d.seeds),
+                d.outcome,
+            ]
+            for d in differences
+        ],
+    )
+
+
+def _cost_table(points: Sequence[Point]) -> Table:
+    headers = [
+        "method", "model", "sparsity", "accuracy %", "search epochs", "train epochs", "time",
+        "on the front",
+    ]  # fmt: skip
+    return Table(
+        headers,
+        [
+            [
+                p.label,
+                p.model,
+                removed(p.density),
+                f"{p.accuracy:.1f}",
+                f"{p.search_epochs:.1f}",
+                f"{p.train_epochs:.1f}",
+                minutes(p.seconds / 60),
+                "yes" if p.on_front else "no",
+            ]
+            for p in points
+        ],
+    )
+
+
+def _with_interval(thing: Point | Difference, form: str) -> str:
+    centre = thing.accuracy if isinstance(thing, Point) else thing.mean
+    if math.isnan(thing.low):
+        return f"{centre:{form}}"
+    return f"{centre:{form}} [{thing.low:{form}}, {thing.high:{form}}]"

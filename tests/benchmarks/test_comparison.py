@@ -1,0 +1,95 @@
+"""Comparisons are frozen."""
+
+import pytest
+
+from benchmarks.cells import content_hash
+from benchmarks.comparison import Candidate, comparison_names, get_comparison
+from benchmarks.presets import get_preset
+from benchmarks.registered import methods
+from benchmarks.suites import cells_of, get_suite
+from lottery.errors import UnknownName
+
+# Of the keys of all cells, baselines and a stand-in for the new method, by comparison and preset. A
+# comparison that is changed makes results that cannot be compared: make a new version instead.
+FROZEN = {
+    ("trained-tickets-1", "demo"): "81e029760c02097b",
+    ("trained-tickets-1", "quick"): "81c29981a8ae41c9",
+    ("trained-tickets-1", "paper"): "3db83fedea166916",
+}
+MINE = Candidate("mine", "init", "abc")
+
+
+def test_no_comparison_has_changed() -> None:
+    found = {
+        (name, preset): content_hash(
+            {
+                "cells": sorted(
+                    cell.key
+                    for cell in cells_of(
+                        comparison.blocks(comparison.preset(preset), MINE),
+                        comparison.preset(preset).seeds,
+                    )
+                )
+            }
+        )
+        for name in comparison_names()
+        for comparison in [get_comparison(name)]
+        for preset in comparison.presets
+    }
+    assert found == FROZEN
+
+
+@pytest.mark.parametrize("name", comparison_names())
+def test_baselines_are_as_they_are_registered(name: str) -> None:
+    comparison = get_comparison(name)
+    for baseline in comparison.baselines:
+        method = methods[baseline.method]
+        assert method.changed(baseline.options) == baseline.options
+        assert (method.strong, method.own_weights) == (False, False)
+        if baseline.method not in ("random", "magnitude"):
+            assert baseline.pruned_at == method.pruned_at
+
+
+def test_the_demo_shares_its_baselines_with_the_suite() -> None:
+    comparison = get_comparison("trained-tickets-1")
+    suite = "sparsity-accuracy"
+    shared = {c.key for c in cells_of(get_suite(suite, get_preset("demo").for_suite(suite)), [0])}
+    cells = cells_of(comparison.blocks(comparison.preset("demo"), MINE), [0])
+    baselines = {cell.key for cell in cells if cell.method != "mine"}
+    assert len(baselines) == 15
+    assert baselines <= shared
+
+
+def test_the_candidate_differs_from_baselines_in_its_method_alone() -> None:
+    comparison = get_comparison("trained-tickets-1")
+    cells = cells_of(comparison.blocks(comparison.preset("demo"), MINE), [1])
+    (mine,) = {cell for cell in cells if cell.method == "mine" and cell.density == 0.8**14
+               and cell.ablation == "none"}  # fmt: skip
+    snip = next(c for c in cells if c.method == "snip" and c.density == 0.8**14)
+    different = {"method", "source"}
+    for name, value in mine.identity().items():
+        assert name in different or snip.identity()[name] == value
+    assert {c.ablation for c in cells if c.method == "mine"} == {
+        *("none", "shuffle_layerwise", "reinitialise", "invert")
+    }
+
+
+def test_a_method_that_draws_at_the_rewind_point_is_not_reinitialised() -> None:
+    comparison = get_comparison("trained-tickets-1")
+    blocks = comparison.blocks(comparison.preset("demo"), Candidate("mine", "rewind", "abc"))
+    mine = [cell for cell in cells_of(blocks, [0]) if cell.method == "mine"]
+    assert {cell.ablation for cell in mine} == {"none", "shuffle_layerwise", "invert"}
+
+
+def test_a_baseline_compared_with_itself_is_there_once() -> None:
+    comparison = get_comparison("trained-tickets-1")
+    blocks = comparison.blocks(comparison.preset("demo"), Candidate("snip", "init"))
+    keys = [cell.key for cell in cells_of(blocks, [0])]
+    assert len(keys) == len(set(keys)) == 3 * (4 + 4)
+
+
+def test_unknown_names() -> None:
+    with pytest.raises(UnknownName, match="unknown comparison 'trained-tickets-2': did you mean"):
+        get_comparison("trained-tickets-2")
+    with pytest.raises(UnknownName, match="unknown preset of trained-tickets-1 'dmo'"):
+        get_comparison("trained-tickets-1").preset("dmo")

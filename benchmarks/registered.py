@@ -48,9 +48,8 @@ def named(name_or_file: str) -> Method:
         UnknownName: no such method.
         BadInput: the file cannot be used, see load_file.
     """
-    path = Path(name_or_file)
-    if path.suffix == ".py" or path.is_file():
-        return load_file(path)
+    if name_or_file.endswith(".py"):
+        return load_file(Path(name_or_file))
     with closed_test_set():  # installed packages are imported here
         return methods[name_or_file]
 
@@ -66,8 +65,8 @@ def load_file(path: Path) -> Method:
     before = set(methods.names())
     name = f"method_file_{path.stem}"
     spec = spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise BadInput(f"{path} is not a Python file (.py)")
+    assert spec is not None
+    assert spec.loader is not None
     # Dataclasses and pickle look their module up by name.
     sys.modules[name] = module = module_from_spec(spec)
     try:

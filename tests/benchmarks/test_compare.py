@@ -176,6 +176,19 @@ def test_processes_load_the_file_too(compare: Compare, tmp_path: Path) -> None:
     assert len(table(tmp_path)) == 2 * (4 + 2)
 
 
+def test_the_file_may_be_given_by_name_and_the_method_too(
+    compare: Compare, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wanted = ["--list", f"--results={tmp_path / 'results'}"]
+    (tmp_path / "mine.py").write_text(MAGNITUDE)
+    assert main(["--method-file", str(tmp_path / "mine.py"), *wanted]) == 0
+    assert capsys.readouterr().out.count(" mine lenet") == 16
+    assert main(["snip", *wanted]) == 0
+    assert capsys.readouterr().out.count(" snip lenet") == 16
+    assert main(["snipp", *wanted]) == 2
+    assert "unknown method 'snipp': did you mean snip" in capsys.readouterr().err
+
+
 def test_list_runs_nothing(compare: Compare, tmp_path: Path) -> None:
     status, out, _ = compare(MAGNITUDE, "--list")
     assert status == 0

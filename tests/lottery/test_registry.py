@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import lottery.registry
-from lottery.errors import UnknownName
+from lottery.errors import BadInput, UnknownName
 from lottery.recipe import Recipe
 from lottery.registry import Method, Registry, method, objective
 
@@ -90,6 +90,16 @@ def test_installed_packages_add_names(monkeypatch: pytest.MonkeyPatch) -> None:
     assert registry["another"] == "another.module's"
     assert loaded == ["theirs", "another"]
     assert plugins.calls == 1
+
+
+def test_a_package_that_does_not_load_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    plugin = EntryPoint("their_method", "no_such_package.methods", "lottery.methods")
+    monkeypatch.setattr(lottery.registry, "entry_points", Plugins(plugin))
+    registry = Registry[str]("method", "lottery.methods")
+    for _ in range(2):
+        with pytest.raises(BadInput, match="method 'their_method' of an installed package") as said:
+            registry.names()
+        assert "no_such_package.methods) does not load: ModuleNotFoundError" in str(said.value)
 
 
 def test_a_registry_without_a_group_asks_no_package(monkeypatch: pytest.MonkeyPatch) -> None:

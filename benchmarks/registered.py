@@ -2,8 +2,9 @@
 
 import hashlib
 import sys
-from importlib.util import module_from_spec, spec_from_file_location
+from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import baselines  # noqa: F401
@@ -15,6 +16,7 @@ from lottery.errors import BadInput
 from lottery.registry import Method, methods
 
 __all__ = [
+    "LoadedFile",
     "is_trained",
     "load_file",
     "method_files",
@@ -25,7 +27,16 @@ __all__ = [
     "source_of",
 ]
 
-method_files: dict[str, Path] = {}  # of methods that were loaded from a file, by name
+
+@dataclass(frozen=True)
+class LoadedFile:
+    """A method file, and the hash of the code in it that was run."""
+
+    path: Path
+    source: str
+
+
+method_files: dict[str, LoadedFile] = {}  # by the name of the method
 
 
 def option(cell: Cell, name: str) -> Any:
@@ -62,23 +73,21 @@ def load_file(path: Path) -> Method:
     """
     if not path.is_file():
         raise BadInput(f"there is no method file {path}")
-    before = set(methods.names())
-    name = f"method_file_{path.stem}"
-    spec = spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    # Dataclasses and pickle look their module up by name.
-    sys.modules[name] = module = module_from_spec(spec)
+    before, code = set(methods.names()), path.read_bytes()
+    module = ModuleType(f"method_file_{path.stem}")
+    module.__file__ = str(path)
+    sys.modules[module.__name__] = module  # dataclasses look their module up by name
     try:
         with closed_test_set():
-            spec.loader.exec_module(module)
+            # Run from the bytes that are hashed: an import might take older, cached bytecode.
+            exec(compile(code, str(path), "exec"), module.__dict__)
     except (Exception, SystemExit) as error:  # whatever the file raises
         raise BadInput(f"{path} does not load: {one_line(error)}") from error
     new = sorted(set(methods.names()) - before)
     if len(new) != 1:
         what = f"{len(new)} methods ({', '.join(new)})" if new else "no method"
         raise BadInput(f'{path} registers {what}; exactly one @method("new_name") is needed')
-    method_files[new[0]] = path
+    method_files[new[0]] = LoadedFile(path, hashlib.sha256(code).hexdigest()[:16])
     return methods[new[0]]
 
 
@@ -88,7 +97,7 @@ def source_of(method: Method) -> str:
     It covers the method's file, or every Python file of the installed package that it is in.
     """
     if method.name in method_files:
-        return _hash([method_files[method.name]])
+        return method_files[method.name].source
     top = method.draw.__module__.partition(".")[0]
     if top in ("baselines", "lottery"):
         return ""
@@ -96,16 +105,12 @@ def source_of(method: Method) -> str:
     if file is None:
         raise BadInput(f"the code of method {method.name!r} is in no file")
     root = Path(file)
-    return _hash(sorted(root.parent.rglob("*.py")) if root.name == "__init__.py" else [root])
+    digest = hashlib.sha256()
+    for path in sorted(root.parent.rglob("*.py")) if root.name == "__init__.py" else [root]:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def one_line(error: BaseException) -> str:
     """An exception in one line."""
     return " ".join(f"{type(error).__name__}: {error}".split())
-
-
-def _hash(paths: list[Path]) -> str:
-    digest = hashlib.sha256()
-    for path in paths:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]

@@ -15,7 +15,7 @@ from benchmarks.cost import listing, pieces
 from benchmarks.options import Job
 from benchmarks.pipeline import Bench, run_cell
 from benchmarks.provenance import commit
-from benchmarks.registered import load_file, method_files, methods, one_line, source_of
+from benchmarks.registered import LoadedFile, load_file, method_files, one_line, source_of
 from benchmarks.store import Store, require_writable
 from benchmarks.watch import Stopped, Watch
 from lottery.ablations import Inapplicable
@@ -78,16 +78,15 @@ def flushed_denormals() -> Iterator[None]:
 
 def _helper(cells: Sequence[Cell], store: Store, job: Job) -> multiprocessing.context.SpawnProcess:
     context = multiprocessing.get_context("spawn")
-    files = [(path, source_of(methods[name])) for name, path in method_files.items()]
-    arguments = (cells, store.path, job, files)
+    arguments = (cells, store.path, job, list(method_files.values()))
     helper = context.Process(target=_help, args=arguments, daemon=False)
     helper.start()
     return helper
 
 
-def _help(cells: Sequence[Cell], path: Path, job: Job, files: Sequence[tuple[Path, str]]) -> None:
-    for file, source in files:
-        if source_of(load_file(file)) != source:
+def _help(cells: Sequence[Cell], path: Path, job: Job, files: Sequence[LoadedFile]) -> None:
+    for file in files:
+        if source_of(load_file(file.path)) != file.source:
             return  # it was edited just now: the cells to run are of the code before
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // job.jobs))
     alone = Job(job.data_root, job.cache_root, job.device, job.precision, job.budget, 1)
@@ -143,7 +142,7 @@ def _run_one(cell: Cell, store: Store, bench: Bench) -> list[str]:
         return []
     except (Exception, SystemExit) as error:  # a failing cell must not take the others with it
         file = method_files.get(cell.method)
-        where = f"{file}: " if file else ""
+        where = f"{file.path}: " if file else ""
         failure = f"{where}{cell.describe()} failed: {one_line(error)}"
         bench.watch.write(f"error: {failure}")
         return [failure]

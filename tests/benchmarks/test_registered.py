@@ -83,6 +83,15 @@ def test_an_edited_file_is_another_source_and_another_cell(tmp_path: Path) -> No
     assert len(keys) == 3
 
 
+def test_an_edit_of_the_same_size_in_the_same_second_is_seen(tmp_path: Path) -> None:
+    text = DRAW.format(name="mine") + "VALUE = {}\n"
+    for value in (1, 2):
+        methods._found.pop("mine", None)
+        draw = load_file(write(tmp_path, text.format(value))).draw
+        assert draw.__globals__["VALUE"] == value
+    assert not list(tmp_path.rglob("*.pyc"))
+
+
 def test_the_suites_own_methods_have_no_source() -> None:
     for name in ("cts", "crbg", "snip", "ltr", "dense"):
         assert source_of(methods[name]) == ""

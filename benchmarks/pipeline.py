@@ -13,7 +13,7 @@ from torch import Tensor
 
 from benchmarks.cells import Cell
 from benchmarks.details import make_details
-from benchmarks.guard import RuleBroken, closed_test_set, fingerprint, require_open, opened_test_set
+from benchmarks.guard import RuleBroken, closed_test_set, fingerprint, opened_test_set, require_open
 from benchmarks.provenance import commit
 from benchmarks.registered import is_trained, methods
 from benchmarks.rows import Costs, Weights, make_row, parameters_hash
@@ -140,20 +140,20 @@ class CellWork:
         cell, method = self.cell, methods[self.cell.method]
 
         def find(keeper: StageKeeper) -> tuple[Tensors, Facts]:
-            lent_network = twin(dense)
-            before = parameters_hash(dense), fingerprint(self.data)
+            with keeper.uncharged():
+                mine = twin(dense)
+                before = parameters_hash(dense), fingerprint(self.data)
             runner = StagedRunner(self, keeper, dense)
             lent = {"runner": runner} if method.wants_runner else {}
             source = generator(cell.seed, "method", cell.method)
             with torch.random.fork_rng(), closed_test_set():
                 torch.manual_seed(derive(cell.seed, "global", cell.method))
-                result = method.draw(
-                    lent_network, self.data, cell.density, source, **cell.options, **lent
-                )
-            if parameters_hash(lent_network) != before[0]:
-                raise RuleBroken(f"{cell.method} changed the weights that it was given")
-            if fingerprint(self.data) != before[1]:
-                raise RuleBroken(f"{cell.method} changed the training data")
+                result = method.draw(mine, self.data, cell.density, source, **cell.options, **lent)
+            with keeper.uncharged():
+                after = parameters_hash(mine), fingerprint(self.data)
+            for thing, old, new in zip(("weights", "training data"), before, after, strict=True):
+                if old != new:
+                    raise RuleBroken(f"{cell.method} changed the {thing} that it was given")
             found = as_found(result, dense, cell)
             if found.trained and not method.own_weights:
                 raise RuleBroken(f"{cell.method} returned trained weights without own_weights=True")

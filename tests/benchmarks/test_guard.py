@@ -131,7 +131,7 @@ def ask_the_garbage_collector(
         (train_in_place, "mine changed the weights that it was given"),
         (train_by_assignment, "mine changed the weights that it was given"),
         (return_trained, "mine returned trained weights without own_weights=True"),
-        (relabel, "mine changed the training data"),
+        (relabel, "mine changed the training data that it was given"),
         (load_the_test_set, "it opened a dataset's file, digits.csv.gz"),
         (load_it_and_say_nothing, "it opened a dataset's file, digits.csv.gz"),
         (read_a_data_file, "it opened a dataset's file, t10k-labels-idx1-ubyte"),

@@ -161,9 +161,9 @@ def test_a_thousand_rows_take_seconds(tmp_path: Path) -> None:
     folder = tmp_path / "results" / "demo"
     count = write(folder / "sparsity-accuracy.csv", suite_cells("sparsity-accuracy", range(15)))
     assert count > 1000
-    start = time.perf_counter()
+    start = time.process_time()  # whatever else the machine is doing
     report(tmp_path / "results")
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
 
 
 def test_no_results(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

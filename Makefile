@@ -9,6 +9,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 RUN_OPTIONS = --preset $(PRESET) $(if $(SEEDS),--seeds $(SEEDS)) $(ARGS)
+# A list has no figure.
+PLOTS = $(if $(findstring --list,$(ARGS)),true,$(BIN)/python -m plots)
 SUITES := table1 table2 throughput sparsity-accuracy objectives saliency-gap sanity-checks layerwise \
 	base-size lambda-grid
 
@@ -31,11 +33,11 @@ $(INSTALLED): pyproject.toml
 
 $(SUITES): $(INSTALLED)
 	@$(BIN)/python -m benchmarks $@ $(RUN_OPTIONS)
-	@$(BIN)/python -m plots $@ --preset $(PRESET)
+	@$(PLOTS) $@ --preset $(PRESET)
 
 compare: $(INSTALLED)
 	@$(BIN)/python -m benchmarks.compare "$(METHOD)" --comparison $(COMPARISON) $(RUN_OPTIONS)
-	@$(BIN)/python -m plots $(COMPARISON) --preset $(PRESET)
+	@$(PLOTS) $(COMPARISON) --preset $(PRESET)
 
 report: $(INSTALLED)
 	@$(BIN)/python -m plots all

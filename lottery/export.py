@@ -105,8 +105,8 @@ def export(ticket: Path, to: Format, out: Path) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status 0, or 2 with one line where nothing was written."""
     options = tyro.cli(Options, prog="python -m lottery.export", args=arguments)
-    suffix = "onnx" if options.to == "onnx" else "safetensors"
-    out = options.out or Path(f"{options.ticket.stem}-{options.to}.{suffix}")
+    ending = ".onnx" if options.to == "onnx" else f"-{options.to}.safetensors"
+    out = options.out or Path(options.ticket.stem + ending)
     try:
         export(options.ticket, options.to, out)
     except (BadInput, OSError) as error:

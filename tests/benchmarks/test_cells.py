@@ -45,10 +45,11 @@ def test_defaults_do_not_enter_the_key() -> None:
     assert without_defaults(Recipe(epochs=20, lr=0.1)) == {"epochs": 20}
 
 
-def test_committed_rows_are_still_found() -> None:
+def test_a_key_stays_whatever_fields_cells_gain() -> None:
     preset = get_preset("quick").for_suite("table2")
-    keys = {cell.key for cell in cells_of(get_suite("table2", preset), preset.seeds)}
-    assert "3567dfa12bc66f22" in keys  # CTS-KL on CIFAR-10 in results/quick/table2.csv
+    cells = cells_of(get_suite("table2", preset), preset.seeds)
+    # That of CTS-KL on CIFAR-10 at 98.2% when there were fewer fields, and protocol 1.
+    assert "3567dfa12bc66f22" in {content_hash({**c.identity(), "protocol": 1}) for c in cells}
 
 
 def test_the_hash_does_not_depend_on_the_order_of_names() -> None:

@@ -12,7 +12,7 @@ RUN_OPTIONS = --preset $(PRESET) $(if $(SEEDS),--seeds $(SEEDS)) $(ARGS)
 # A list has no figure.
 PLOTS = $(if $(findstring --list,$(ARGS)),true,$(BIN)/python -m plots)
 SUITES := table1 table2 throughput sparsity-accuracy objectives saliency-gap sanity-checks layerwise \
-	base-size lambda-grid
+	table3 base-size lambda-grid strong-tickets
 
 .PHONY: help $(SUITES) compare report test lint data clean
 

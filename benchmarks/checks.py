@@ -10,7 +10,7 @@ from benchmarks.registered import methods
 from lottery.data import DATASETS, load
 from lottery.errors import BadInput, check_name
 from lottery.mask import kept_count
-from lottery.models import MODELS, build
+from lottery.models import build, check_input
 from lottery.registry import objectives
 
 
@@ -47,12 +47,13 @@ def check_cells(cells: Sequence[Cell], data_root: Path) -> None:
 
     Raises:
         UnknownName: a method, option, objective, dataset or model that does not exist.
-        BadInput: a density outside (0, 1] or that keeps no weight.
+        BadInput: a density outside (0, 1] or that keeps no weight; images of a size that the model
+            cannot take; options that the method refuses.
         DataError: data that is damaged or cannot be had.
     """
     for cell in cells:
         check_name("dataset", cell.dataset, list(DATASETS))
-        check_name("model", cell.model, list(MODELS))
+        check_input(cell.model, DATASETS[cell.dataset].shape)
         method = methods[cell.method]
         options = method.changed(cell.options)
         method.check(cell.density, {**method.options, **options})

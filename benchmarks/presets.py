@@ -19,6 +19,7 @@ class Preset:
         seeds: run where none are asked for.
         precision: "float32", "bfloat16" or "auto".
         grid: powers of 0.8 in sparsity-accuracy figures, by model.
+        densities: of the comparison of strong tickets, by model.
         lambdas: of CRBG's grid search, by model.
         throughput: batch sizes by model, for the throughput suite.
     """
@@ -30,6 +31,7 @@ class Preset:
     datasets: dict[str, str] = field(default_factory=dict)
     models: dict[str, str] = field(default_factory=dict)
     grid: dict[str, list[int]] = field(default_factory=dict)
+    densities: dict[str, list[float]] = field(default_factory=dict)
     lambdas: dict[str, list[float]] = field(default_factory=dict)
     throughput: dict[str, list[int]] = field(default_factory=dict)
     _recipe: dict[str, dict[str, Any]] = field(default_factory=dict)

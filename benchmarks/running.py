@@ -15,7 +15,14 @@ from benchmarks.cost import listing, pieces
 from benchmarks.options import Job
 from benchmarks.pipeline import Bench, run_cell
 from benchmarks.provenance import commit
-from benchmarks.registered import LoadedFile, load_file, method_files, one_line, source_of
+from benchmarks.registered import (
+    LoadedFile,
+    load_file,
+    method_files,
+    one_line,
+    option,
+    source_of,
+)
 from benchmarks.store import Store, require_writable
 from benchmarks.watch import Stopped, Watch
 from lottery.ablations import Inapplicable
@@ -148,7 +155,8 @@ def _run_one(cell: Cell, store: Store, bench: Bench) -> list[str]:
         return [failure]
     store.append(row, details)
     if row["params_kept"] == 0:
-        bench.watch.write(f"warning: {cell.describe()} pruned everything ({row['options']})")
+        lam = option(cell, "lam")
+        bench.watch.write(f"warning: {cell.describe()} pruned everything, at lambda {lam}")
     return []
 
 

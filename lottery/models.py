@@ -6,12 +6,13 @@ BatchNorm keeps no running statistics (CTS Section V-A): every batch is normalis
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lottery.errors import check_name
+from lottery.errors import BadInput, check_name
 from lottery.initialisation import initialise
 from lottery.layout import Layout
 from lottery.network import Network
@@ -98,6 +99,39 @@ class VGG16(nn.Module):
         return self.classifier(self.features(x).mean(dim=(2, 3)))  # type: ignore[no-any-return]
 
 
+def timm_model(name: str, shape: Shape, classes: int, **construction: Any) -> nn.Module:
+    """A timm model made for an input size, its stochastic depth off; otherwise untouched."""
+    # timm takes seconds to import; only these models pay for it.
+    from timm import create_model
+
+    module: nn.Module = create_model(
+        name,
+        pretrained=False,
+        num_classes=classes,
+        in_chans=shape[0],
+        img_size=shape[1:],
+        drop_path_rate=0.0,
+        **construction,
+    )
+    return module
+
+
+def native(build: Callable[[Shape, int], nn.Module], shape: Shape, classes: int) -> nn.Module:
+    """A model as it is for 224x224 images, which smaller ones are upsampled to on the device."""
+    upsampling = nn.Upsample((224, 224), mode="bilinear")
+    return nn.Sequential(upsampling, build((shape[0], 224, 224), classes))
+
+
+def torchvision_resnet_224(name: str, shape: Shape, classes: int) -> nn.Module:
+    """A torchvision ResNet with its own stem."""
+    from torchvision import models
+
+    module: nn.Module = getattr(models, name)(norm_layer=BatchNorm, num_classes=classes)
+    if shape[0] != 3:
+        module.conv1 = nn.Conv2d(shape[0], 64, 7, stride=2, padding=3, bias=False)
+    return module
+
+
 def torchvision_resnet(name: str, shape: Shape, classes: int) -> nn.Module:
     """A torchvision ResNet for 32x32 input: a 3x3 stem of stride 1 and no first pooling."""
     # torchvision takes a second to import; only these models pay for it.
@@ -111,10 +145,14 @@ def torchvision_resnet(name: str, shape: Shape, classes: int) -> nn.Module:
 
 @dataclass(frozen=True)
 class Model:
-    """How a model is built from (shape, classes), and which layers are never pruned."""
+    """How a model is built from (shape, classes), and which layers are never pruned.
+
+    `patch`: height and width of the images must be multiples of it.
+    """
 
     build: Callable[[Shape, int], nn.Module]
     keep_dense: tuple[str, ...] = ()
+    patch: int = 1
 
 
 MODELS = {
@@ -129,7 +167,54 @@ MODELS = {
     "vgg16": Model(VGG16, keep_dense=("classifier",)),
     "resnet50": Model(partial(torchvision_resnet, "resnet50")),
     "wide_resnet50": Model(partial(torchvision_resnet, "wide_resnet50_2")),
+    # For 32x32 images by default: smaller patches, and windows that divide what is left of them.
+    "vit_base": Model(partial(timm_model, "vit_base_patch16_224", patch_size=4), patch=4),
+    "swin_t": Model(
+        partial(timm_model, "swin_tiny_patch4_window7_224", patch_size=2, window_size=4), patch=2
+    ),
+    # Or untouched, behind an upsampling to the native size.
+    "resnet50_224": Model(partial(native, partial(torchvision_resnet_224, "resnet50"))),
+    "wide_resnet50_224": Model(partial(native, partial(torchvision_resnet_224, "wide_resnet50_2"))),
+    "vit_base_224": Model(partial(native, partial(timm_model, "vit_base_patch16_224"))),
+    "swin_t_224": Model(partial(native, partial(timm_model, "swin_tiny_patch4_window7_224"))),
+    # Of two and four blocks, for digits.
+    "vit_mini": Model(
+        partial(
+            timm_model,
+            "vit_tiny_patch16_224",
+            patch_size=2,
+            depth=4,
+            embed_dim=64,
+            num_heads=4,
+        ),
+        patch=2,
+    ),
+    "swin_mini": Model(
+        partial(
+            timm_model,
+            "swin_tiny_patch4_window7_224",
+            patch_size=1,
+            window_size=4,
+            depths=(2, 2),
+            num_heads=(2, 4),
+            embed_dim=32,
+        )
+    ),
 }
+
+
+def check_input(name: str, shape: Shape) -> None:
+    """Raises:
+    UnknownName: no such model.
+    BadInput: the model cannot take images of this shape.
+    """
+    patch = MODELS[check_name("model", name, sorted(MODELS))].patch
+    _, height, width = shape
+    if height % patch or width % patch:
+        raise BadInput(
+            f"{name} cuts images into patches of {patch}x{patch}; "
+            f"height and width must be multiples of {patch}, not {height}x{width}"
+        )
 
 
 def build(
@@ -154,8 +239,10 @@ def build(
 
     Raises:
         UnknownName: no such model.
+        BadInput: it cannot take images of this shape.
     """
-    model = MODELS[check_name("model", name, sorted(MODELS))]
+    check_input(name, shape)
+    model = MODELS[name]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(seed, "construction"))
         module = model.build(shape, classes)

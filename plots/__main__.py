@@ -18,6 +18,8 @@ FIGURES = {
     "saliency-gap": {"": "objective_values"},
     "sanity-checks": {"": "sanity_checks"},
     "layerwise": {"": "layerwise"},
+    "table3": {"": "sparsity_accuracy", "-search": "search_log", "-layers": "layers"},
+    "strong-tickets": {"": "sparsity_accuracy"},
     "base-size": {"": "base_size"},
     "lambda-grid": {"": "lambda_grid"},
     "throughput": {"": "throughput"},

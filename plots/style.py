@@ -32,9 +32,12 @@ LOOKS = {
     "continuous_sparsification": Look("Cont. sparsification", _BLUE, "<", "-."),
     "gem_miner": Look("Gem-Miner", _SKY, ">", "-."),
     "crbg": Look("CRBG", _GREEN, "D", "-"),
+    "crbg gradbalance": Look("CRBG, GradBalance", _GREEN, "d", "-"),
+    "crbg lagrange": Look("CRBG, Lagrange", _GREEN, "s", "--"),
     "ltr": Look("LTR", _RED, "^", "--"),
     "imp": Look("IMP", _RED, "v", ":"),
     "edge_popup": Look("Edge-popup", _GREEN, "P", ":"),
+    "edge_popup global": Look("Edge-popup, global", _OLIVE, "P", "-"),
     "edge_popup_epsilon": Look("Edge-popup, epsilon", _GREEN, "H", "-."),
     "sparse_vd": Look("Sparse VD", _PINK, "8", "--"),
     "snip": Look("SNIP", _ORANGE, "d", "--"),
@@ -59,8 +62,9 @@ def method_id(method: str, objective: object, options: object) -> str:
     parts = [method]
     if isinstance(objective, str):
         parts.append(objective)
-    if "layers=erk" in str(options):
-        parts.append("erk")
+    for told_apart in ("layers=erk", "pressure=gradbalance", "pressure=lagrange", "scope=global"):
+        if told_apart in str(options):
+            parts.append(told_apart.partition("=")[2])
     return " ".join(parts)
 
 

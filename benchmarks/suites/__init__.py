@@ -12,8 +12,10 @@ from benchmarks.suites.objectives import objectives, saliency_gap
 from benchmarks.suites.parts import Block, Line, Printed
 from benchmarks.suites.sanity_checks import sanity_checks
 from benchmarks.suites.sparsity_accuracy import sparsity_accuracy
+from benchmarks.suites.strong_tickets import strong_tickets
 from benchmarks.suites.table1 import table1
 from benchmarks.suites.table2 import table2
+from benchmarks.suites.table3 import table3
 from lottery.errors import check_name
 
 __all__ = ["SUITES", "Block", "Line", "Printed", "cells_of", "get_suite"]
@@ -21,6 +23,7 @@ __all__ = ["SUITES", "Block", "Line", "Printed", "cells_of", "get_suite"]
 SUITES: dict[str, Callable[[Preset], tuple[Block, ...]]] = {
     "table1": table1,
     "table2": table2,
+    "table3": table3,
     "sparsity-accuracy": sparsity_accuracy,
     "objectives": objectives,
     "saliency-gap": saliency_gap,
@@ -28,6 +31,7 @@ SUITES: dict[str, Callable[[Preset], tuple[Block, ...]]] = {
     "layerwise": layerwise,
     "base-size": base_size,
     "lambda-grid": lambda_grid,
+    "strong-tickets": strong_tickets,
 }
 
 

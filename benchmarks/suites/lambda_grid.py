@@ -3,10 +3,9 @@
 from dataclasses import replace
 
 from benchmarks.presets import Preset
-from benchmarks.suites.parts import Block, Line, Place
+from benchmarks.suites.parts import Block, Line, Place, stated
 
 HELD_OUT = 0.1  # of the training set
-DEFAULT = 0.05  # of the method; a cell states only what differs from it
 
 
 def lambda_grid(preset: Preset) -> tuple[Block, ...]:
@@ -17,11 +16,10 @@ def _panel(preset: Preset, model: str, grid: list[float]) -> Block:
     dataset = "mnist" if model.startswith("lenet") else "cifar10"
     place = Place("lambda-grid", "crbg", "IV-A", preset, model, dataset)
     cell = place.frozen_cell("crbg", None, validation=HELD_OUT)
-    others = {name: value for name, value in cell.options.items() if name != "lam"}
     lines = [
         Line(
             f"CRBG, lambda {lam:g}",
-            replace(cell, options=others if lam == DEFAULT else {**others, "lam": lam}),
+            replace(cell, options=stated("crbg", {**cell.options, "lam": lam})),
         )
         for lam in grid
     ]

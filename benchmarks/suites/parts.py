@@ -1,6 +1,7 @@
 """What suites are made of: lines, blocks, the values that papers print, and cells of two kinds."""
 
 import csv
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
@@ -70,6 +71,21 @@ class Block:
     def tickets(self) -> list[Line]:
         """The lines without those of ablations, which only serve to judge them."""
         return [line for line in self.lines if line.cell is None or line.cell.ablation == "none"]
+
+
+# Of options that suites set for a whole figure. They stand in the methods' signatures, whose import
+# takes torch.
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "crbg": {"lam": 0.05, "epochs": 50},
+    "edge_popup": {"epochs": 100},
+    "gem_miner": {"epochs": 150},
+}
+
+
+def stated(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options without those at their default, which take no part in a cell's key."""
+    defaults = DEFAULTS.get(method, {})
+    return {name: value for name, value in options.items() if defaults.get(name) != value}
 
 
 @cache

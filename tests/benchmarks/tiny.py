@@ -16,10 +16,18 @@ TINY = Preset(
     seeds=(0,),
     precision="float32",
     datasets={"cifar10": "digits", "mnist": "digits"},
-    models={"resnet50": LENET, "wide_resnet50": LENET, "resnet20": LENET},
-    _recipe={"resnet20": {"epochs": 4, "rewind_epochs": 1, "batch_size": 128}},
+    models={
+        **dict.fromkeys(("resnet50", "wide_resnet50", "resnet20"), LENET),
+        "vit_base": "vit_mini",
+        "swin_t": "swin_mini",
+    },
+    _recipe={
+        "resnet20": {"epochs": 4, "rewind_epochs": 1, "batch_size": 128},
+        "swin_t": {"epochs": 1, "rewind_epochs": 0, "batch_size": 128},
+    },
     grid={"resnet20": [6]},
     throughput={LENET: [16]},
+    densities={LENET: [0.5, 0.1]},
     lambdas={LENET: [0.05, 0.1, 0.2, 0.4]},
     _options={
         "ltr": {"any": {"pruning_rate": 0.8}},

@@ -64,7 +64,7 @@ def crbg(
         density: None; what lambda and the length of the search make it. Under the other two
             pressures, which are not the paper's, the target.
         lam: lambda; the paper's 0.1 for LeNet, 0.05 for ResNet-50, 0.08 for transformers.
-        mu0: initial mean of the gates.
+        mu0: initial mean of the gates; under gradbalance they start at the density instead.
         sigma: standard deviation of the gates' noise.
         lr, epochs, batch_size: of Adam. A gate moves by about lr a step, so a search with fewer
             steps needs a higher lr to reach the same sparsity.
@@ -84,13 +84,18 @@ def crbg(
     stated = {"lam": lam, "sigma": sigma, "lr": lr}
     check(density, stated | {"pressure": pressure, "pressure_reduction": pressure_reduction})
     gates = GaussianHardSigmoid(sigma)
+    start = mu0
+    if density is not None and pressure == "gradbalance":
+        # Its lambda only falls slowly once the target is met, so P(gate != 0) starts there, as in
+        # CTS; from further up it would close everything.
+        start = sigma * torch.special.ndtri(torch.tensor(density).clamp_max(0.999)).item()
     mu, log = search_gates(
         network,
         data,
         gates,
         _pressure(pressure, network, density, lam, pressure_reduction),
         loss,
-        start=torch.full_like(network.weights, mu0),
+        start=network.weights.new_tensor(start).expand_as(network.weights),
         optimiser=partial(torch.optim.Adam, lr=lr, fused=True),  # fused: no vectors of its own
         schedule=constant,
         epochs=epochs,

@@ -85,7 +85,7 @@ def search_gates(
     Returns:
         The gate parameter, shape (d,), and the log.
     """
-    parameter = start.clone().requires_grad_()
+    parameter = start.clone(memory_format=torch.contiguous_format).requires_grad_()
     steps = optimiser([parameter])
     full_lr = steps.param_groups[0]["lr"]
     stream = data.stream(batch_size, generator)
@@ -127,7 +127,7 @@ def search_gates(
             expected += keep.sum() / len(gates)
             likely.append(keep > 0.5)
         opened = torch.cat(likely)
-        values = [expected, opened.float().mean(), strength]
+        values = [expected, opened.sum() / len(gates), strength]
         if runner.judge:
             values += runner.judge(network, opened.float(), relaxation.mean_gate(gates))
         log[epoch, 1:] = torch.stack([*values, *(opened[e.span].sum() for e in entries)])

@@ -1,4 +1,4 @@
-"""Strong tickets at equal density on the same frozen weights, which CRBG's paper does not compare."""
+"""Strong tickets at equal density on the same frozen weights, a comparison CRBG's paper lacks."""
 
 from dataclasses import replace
 from typing import Any

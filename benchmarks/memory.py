@@ -1,0 +1,86 @@
+"""python -m benchmarks.memory: what a CRBG search takes, measured in a fresh process.
+
+Ten steps on random images; a search's memory does not depend on what they show.
+"""
+
+import resource
+import sys
+import time
+from dataclasses import dataclass
+
+import torch
+import tyro
+
+from benchmarks.checks import choose_precision
+from lottery.batches import Data, Normalisation
+from lottery.crbg import crbg
+from lottery.data import DATASETS, Images
+from lottery.errors import BadInput
+from lottery.models import build
+from lottery.randomness import generator
+from lottery.recipe import Recipe
+from lottery.runner import Runner
+
+MIB = 2**20
+
+
+@dataclass(frozen=True)
+class Options:
+    """Peak memory of ten steps of a CRBG search on the CPU."""
+
+    model: str = "vit_base_224"
+    """Key of lottery.models.MODELS; one that ends in _224 runs at its native input size."""
+    batch_size: int = 32
+    steps: int = 10
+    dataset: str = "cifar10"
+    """Whose image size and classes are taken."""
+    precision: str = "auto"
+    """float32, bfloat16 or auto."""
+
+
+def measure(options: Options) -> str:
+    """One line: parameters, resident memory before the search and at its peak, seconds a step.
+
+    Raises:
+        UnknownName: a model, dataset or precision that does not exist.
+        BadInput: a model that cannot take the dataset's images.
+    """
+    device = torch.device("cpu")
+    precision = choose_precision(options.precision, device)
+    facts = DATASETS[options.dataset]
+    channels, height, width = facts.shape
+    draw, size = generator(0), options.batch_size * options.steps
+    pixels = torch.randint(256, (size, height, width, channels), generator=draw, dtype=torch.uint8)
+    images = Images(pixels, torch.randint(facts.classes, (size,), generator=draw))
+    data = Data(images, facts, Normalisation.of(images))
+    network = build(options.model, facts.shape, facts.classes, 0, precision=precision)
+    d = network.layout.total
+    before, start = peak(), time.perf_counter()
+    runner = Runner(data, Recipe(), 0)
+    crbg(network, data, None, draw, runner=runner, epochs=1, batch_size=options.batch_size)
+    seconds = (time.perf_counter() - start) / options.steps
+    copy = 4 * d / MIB
+    return (
+        f"{options.model}, batch {options.batch_size}, {precision}: {d / 1e6:.1f} M prunable weights "
+        f"of {copy:.0f} MiB; resident {before:.0f} MiB before the search, {peak():.0f} MiB at its "
+        f"peak, {(peak() - before) / copy:.2f} copies of the weights more; {seconds:.1f} s a step"
+    )
+
+
+def peak() -> float:
+    """Largest resident memory of this process so far, in MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def main() -> int:
+    """Exit status 0, or 2 with one line for bad input."""
+    try:
+        print(measure(tyro.cli(Options, prog="python -m benchmarks.memory")))
+    except BadInput as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -59,11 +59,11 @@ def measure(options: Options) -> str:
     runner = Runner(data, Recipe(), 0)
     crbg(network, data, None, draw, runner=runner, epochs=1, batch_size=options.batch_size)
     seconds = (time.perf_counter() - start) / options.steps
-    copy = 4 * d / MIB
+    copy, top = 4 * d / MIB, peak()
     return (
-        f"{options.model}, batch {options.batch_size}, {precision}: {d / 1e6:.1f} M prunable weights "
-        f"of {copy:.0f} MiB; resident {before:.0f} MiB before the search, {peak():.0f} MiB at its "
-        f"peak, {(peak() - before) / copy:.2f} copies of the weights more; {seconds:.1f} s a step"
+        f"{options.model}, batch {options.batch_size}, {precision}: {d / 1e6:.1f} M prunable "
+        f"weights of {copy:.0f} MiB; resident {before:.0f} MiB before the search, {top:.0f} MiB "
+        f"at its peak, {(top - before) / copy:.2f} copies of the weights more; {seconds:.1f} s a step"
     )
 
 

@@ -121,16 +121,16 @@ def search_gates(
         if after_epoch:
             after_epoch(parameter.detach(), epoch + 1)
         gates = parameter.detach()
-        expected, likely = torch.zeros_like(strength), []
+        expected, opened = torch.zeros_like(strength), torch.empty_like(gates, dtype=torch.bool)
         for part in [e.span for e in entries] if layer_gates else [slice(None)]:
             keep, _ = relaxation.keep(gates[part])
             expected += keep.sum() / len(gates)
-            likely.append(keep > 0.5)
-        opened = torch.cat(likely)
-        values = [expected, opened.sum() / len(gates), strength]
+            torch.gt(keep, 0.5, out=opened[part])
+        kept = torch.stack([opened[e.span].sum() for e in entries])  # a sum copies what it adds up
+        values = [expected, kept.sum() / len(gates), strength]
         if runner.judge:
             values += runner.judge(network, opened.float(), relaxation.mean_gate(gates))
-        log[epoch, 1:] = torch.stack([*values, *(opened[e.span].sum() for e in entries)])
+        log[epoch, 1:] = torch.cat([torch.stack(values), kept])
 
     mine = {"parameter": parameter, "strength": strength, "log": log}
     state = Resumable(steps, **mine, **more_state)

@@ -26,6 +26,15 @@ CELL = Cell("table2", "cts", "II", "demo", "cts", "resnet20", "digits", 0.5, "re
             {"options": {"objective": "k1"}},
             "unknown objective 'k1': .*valid are delta_loss, .*kl, loss",
         ),
+        ({"method": "crbg"}, "crbg takes no density target, got 0.5"),
+        (
+            {"method": "crbg", "density": None, "options": {"lam": -0.1}},
+            "crbg's lam must be positive and finite, got -0.1",
+        ),
+        (
+            {"method": "crbg", "density": None, "options": {"pressure": "lagrange"}},
+            "crbg under pressure lagrange needs a density target",
+        ),
         ({"options": {"objectiv": "kl"}}, "unknown option of cts 'objectiv': did you mean obj"),
     ],
 )

@@ -106,7 +106,8 @@ print(extra * 1024 / (4 * network.layout.total))
 
 def test_a_search_needs_four_copies_of_the_weights() -> None:
     """The gates' parameter, Adam's two moments and one more; the rest is one layer's (a 24th)."""
-    environment = {**os.environ, "MALLOC_ARENA_MAX": "1", "PYTHONPATH": os.getcwd()}
+    # What is freed goes back to the system at once, so that the peak is of what is in use.
+    environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "1000000", "PYTHONPATH": os.getcwd()}
     done = subprocess.run(
         [sys.executable, "-c", MANY_LAYERS],
         capture_output=True,
@@ -114,4 +115,4 @@ def test_a_search_needs_four_copies_of_the_weights() -> None:
         check=True,
         env=environment,
     )
-    assert 3 < float(done.stdout) < 4.4
+    assert 3.9 < float(done.stdout) < 4.5

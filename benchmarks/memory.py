@@ -63,7 +63,8 @@ def measure(options: Options) -> str:
     return (
         f"{options.model}, batch {options.batch_size}, {precision}: {d / 1e6:.1f} M prunable "
         f"weights of {copy:.0f} MiB; resident {before:.0f} MiB before the search, {top:.0f} MiB "
-        f"at its peak, {(top - before) / copy:.2f} copies of the weights more; {seconds:.1f} s a step"
+        f"at its peak, which is {(top - before) / copy:.2f} copies of the weights more; "
+        f"{seconds:.1f} s a step"
     )
 
 

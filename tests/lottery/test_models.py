@@ -70,7 +70,7 @@ def test_lenet_is_300_100() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ("lenet-300-100", "lenet-60-20", "500-500-500-500", "resnet20", "wide_resnet20", "vgg16"),
+    ["lenet-300-100", "lenet-60-20", "500-500-500-500", "resnet20", "wide_resnet20", "vgg16"],
 )
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_a_model_takes_any_input(name: str, shape: Shape) -> None:
@@ -256,5 +256,5 @@ def test_the_same_seed_builds_the_same_network(name: str, shape: tuple[int, int,
 
 @pytest.mark.parametrize("name", ["vit_base", "swin_t", "vit_mini"])
 def test_images_that_patches_do_not_cover_are_refused(name: str) -> None:
-    with pytest.raises(BadInput, match="must be multiples of [24], not 31x31"):
+    with pytest.raises(BadInput, match=r"must be multiples of [24], not 31x31"):
         build(name, (3, 31, 31), 10, 0)

@@ -18,12 +18,12 @@ def make_details(cell: Cell, mask: Mask, log: Log, values: Mapping[str, float]) 
         log: of the search, see lottery.search.Found.
         values: of the objectives, by name; empty where they were not asked for.
     """
-    search = [{"epoch": epoch, **row} for epoch, row in enumerate(log, start=1)]
+    search = [{"epoch": epoch, **_shortened(row)} for epoch, row in enumerate(log, start=1)]
     layers = _layers(mask, mask.kept_per_layer().values(), "")
     # How a method that finds its own density got there.
     for row in search if not methods[cell.method].sets_density else ():
         layers += _layers(mask, row["kept"], row["epoch"])
-    objectives = [{"objective": name, "value": f"{value:.6g}"} for name, value in values.items()]
+    objectives = [{"objective": k, "value": v} for k, v in _shortened(values).items()]
     return {"search": search, "layers": layers, "objectives": objectives}
 
 
@@ -32,3 +32,8 @@ def _layers(mask: Mask, kept: Iterable[int], epoch: Any) -> list[dict[str, Any]]
         {"epoch": epoch, "layer": entry.name, "params": entry.size, "kept": count}
         for entry, count in zip(mask.layout.entries, kept, strict=True)
     ]
+
+
+def _shortened(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Floats with six digits, which is more than any of them means."""
+    return {k: f"{v:.6g}" if isinstance(v, float) else v for k, v in values.items()}

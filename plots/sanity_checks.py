@@ -1,7 +1,6 @@
 """Tickets against their ablations, one panel per method: CTS Figs. 4 and 5."""
 
 import matplotlib.pyplot as plt
-import seaborn as sns
 from matplotlib.figure import Figure
 
 from plots import style
@@ -32,17 +31,7 @@ def draw(tables: Tables) -> Figure:
             group = part[part["ablation"] == ablation]
             if group.empty:
                 continue
-            sns.lineplot(
-                x=group["density_requested"],
-                y=group["accuracy"],
-                errorbar=("ci", 95) if group["seed"].nunique() > 1 else None,
-                seed=0,  # of the interval's bootstrap
-                ax=ax,
-                label=look.label,
-                color=look.colour,
-                marker=look.marker,
-                linestyle=look.line,
-            )
+            style.mean_line(ax, group, "density_requested", "accuracy", look)
         style.sparsity_axis(ax, part["density_requested"].tolist())
         at = part["pruned_at"].iloc[0]
         ax.set_title(f"{style.look(str(name)).label}, drawn at {at}, {model}")

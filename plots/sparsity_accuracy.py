@@ -2,7 +2,6 @@
 
 import matplotlib.pyplot as plt
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -35,21 +34,19 @@ def draw_panel(ax: Axes, rows: pd.DataFrame, *, crowded: bool = False) -> None:
     for (name, model), group in rows.groupby([ids, rows["model"]], sort=False):
         look = style.look(str(name))
         free = group["density_requested"].isna().all()
-        sns.lineplot(
-            x=group["density"].mean() if free else group["density_requested"],
-            y=group["accuracy"],
-            errorbar=("ci", 95) if group["seed"].nunique() > 1 else None,
+        if len(models) > 1:
+            look = look._replace(label=f"{look.label}, {model}")
+        style.mean_line(
+            ax,
+            group.assign(at=group["density"].mean() if free else group["density_requested"]),
+            "at",
+            "accuracy",
+            look,
             err_kws={"alpha": 0.08 if crowded else 0.2},
-            seed=0,  # of the interval's bootstrap
-            ax=ax,
-            label=look.label if len(models) == 1 else f"{look.label}, {model}",
-            color=look.colour,
-            marker=look.marker,
             markersize=7,
             markeredgecolor=look.colour,
             # A second model has hollow markers.
             markerfacecolor="white" if models.index(model) else look.colour,
-            linestyle=look.line,
         )
     style.sparsity_axis(ax, rows["density"].tolist())
     ax.set_ylabel("test accuracy (%)")

@@ -39,14 +39,16 @@ class Preset:
     _suites: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def for_suite(self, name: str) -> "Preset":
-        """The preset with what it says for one suite alone in place of what it says for all."""
+        """The preset with what it says for one suite alone in place of what it says for all.
+
+        Recipes are replaced model by model and options method by method, all else as a whole.
+        """
         changes = dict(self._suites.get(name, {}))
         if "seeds" in changes:
             changes["seeds"] = tuple(changes["seeds"])
-        for private in ("recipe", "options"):
-            if private in changes:
-                changes[f"_{private}"] = changes.pop(private)
-        return replace(self, **changes)
+        recipe = {**self._recipe, **changes.pop("recipe", {})}
+        options = {**self._options, **changes.pop("options", {})}
+        return replace(self, _recipe=recipe, _options=options, **changes)
 
     def dataset(self, name: str) -> str:
         return self.datasets.get(name, name)

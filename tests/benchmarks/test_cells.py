@@ -102,3 +102,13 @@ def test_quick_is_an_eighth_of_the_paper() -> None:
     assert quick.epochs == paper.epochs / 8
     assert quick.rewind_epochs == paper.rewind_epochs / 8
     assert quick.milestones == paper.milestones
+
+
+def test_a_suites_own_options_leave_those_of_other_methods() -> None:
+    demo = get_preset("demo")
+    own = demo.for_suite("table1")
+    assert own.options("gem_miner", "resnet20") == {"epochs": 15, "freeze_every": 1}
+    assert demo.options("gem_miner", "resnet20") == {}
+    assert own.options("crbg", "lenet-300-100") == demo.options("crbg", "lenet-300-100") != {}
+    assert own.recipe("resnet20").epochs == 16
+    assert own.recipe("lenet-300-100") == demo.recipe("lenet-300-100")

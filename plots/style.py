@@ -33,7 +33,7 @@ LOOKS = {
     "gem_miner": Look("Gem-Miner", _SKY, ">", "-."),
     "crbg": Look("CRBG", _GREEN, "D", "-"),
     "crbg gradbalance": Look("CRBG, GradBalance", _GREEN, "d", "-"),
-    "crbg lagrange": Look("CRBG, Lagrange", _GREEN, "s", "--"),
+    "crbg lagrange": Look("CRBG, Lagrange", _GREEN, "D", "--"),
     "ltr": Look("LTR", _RED, "^", "--"),
     "imp": Look("IMP", _RED, "v", ":"),
     "edge_popup": Look("Edge-popup", _GREEN, "P", ":"),

@@ -27,6 +27,18 @@ class Scale(nn.Module):
         return x + self.bias.view(self.shape) if isinstance(self.bias, Tensor) else x
 
 
+class Rescale(nn.Module):
+    """In a norm's place, a division by the largest value there is, taken as a constant: zeros stay
+    zero, nothing is mixed, and what comes after neither saturates nor leaves float64's range."""
+
+    def __init__(self, norm: nn.Module) -> None:
+        super().__init__()
+
+    def forward(self, x: Tensor) -> Tensor:
+        largest = x.detach().abs().amax()
+        return x / torch.where(largest > 0, largest, 1)
+
+
 Makers = Mapping[type[nn.Module], Callable[[Any], nn.Module]]
 SCALES: Makers = {nn.BatchNorm2d: Scale, nn.LayerNorm: Scale}
 
@@ -43,7 +55,7 @@ def effective(network: Network, mask: Mask, shape: tuple[int, int, int]) -> Mask
     input to an output (Vysogorets & Kempe 2023, "Connectivity Matters", effective sparsity).
 
     A weight counts if the gradient of the summed outputs by its gate is not zero, in a network
-    whose norms only scale, whose max pooling averages, whose biases are zero and whose other
+    whose norms only rescale, whose max pooling averages, whose biases are zero and whose other
     parameters are random and positive: then no two paths cancel. What a bias alone brings to a
     channel does not count as influence of the weights behind it; learned tokens and embeddings
     count as inputs. With ReLU, GELU and attention this is exact up to float64's range.
@@ -55,7 +67,8 @@ def effective(network: Network, mask: Mask, shape: tuple[int, int, int]) -> Mask
     Returns:
         A mask within `mask`.
     """
-    module = _replaced(network.module, {**SCALES, nn.MaxPool2d: _average})
+    rescaled = {nn.BatchNorm2d: Rescale, nn.LayerNorm: Rescale}
+    module = _replaced(network.module, {**rescaled, nn.MaxPool2d: _average})
     twin = Network(module.double(), network.layout, device=network.device)
     draw = generator(0, "effective parameters")
 
@@ -68,15 +81,15 @@ def effective(network: Network, mask: Mask, shape: tuple[int, int, int]) -> Mask
         e.name: torch.zeros(e.shape, dtype=torch.float64)
         if e.name.rpartition(".")[2].endswith("bias")
         else positive(e.shape, _fan_in(e.shape))
-        for e in network.rest_layout.entries
+        for e in twin.rest_layout.entries
     }
     twin = twin.at(
         network.layout.flatten(weights).to(network.device),
-        network.rest_layout.flatten(rest).double().to(network.device),
+        twin.rest_layout.flatten(rest).double().to(network.device),
     )
     gates = mask.keep.to(network.device, torch.float64).requires_grad_()
     x = positive((1, *shape), 1).to(network.device)
-    (gradient,) = torch.autograd.grad(twin(x, gates).sum(), gates)
+    (gradient,) = torch.autograd.grad(twin(x, gates, training=False).sum(), gates)
     return Mask(network.layout, mask.keep & (gradient != 0).to(mask.keep.device))
 
 

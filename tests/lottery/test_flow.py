@@ -3,6 +3,7 @@
 import itertools
 
 import pytest
+import timm
 import torch
 from torch import Tensor, nn
 
@@ -111,6 +112,23 @@ def test_a_transformers_queries_need_their_keys() -> None:
     qkv = network.layout.views(found.keep)["blocks.0.attn.qkv.weight"]
     assert not qkv[: 2 * width].any()
     assert qkv[2 * width :].all()
+
+
+def test_deep_attention_does_not_saturate_and_no_block_is_dropped() -> None:
+    with torch.random.fork_rng(devices=[]):
+        module = timm.create_model(
+            "swin_tiny_patch4_window7_224",
+            img_size=32,
+            window_size=2,
+            embed_dim=16,
+            depths=(2, 10),
+            num_heads=(2, 4),
+            num_classes=10,
+            drop_path_rate=0.5,
+        )
+    network = Network(module)
+    found = effective(network, Mask.full(network.layout), (3, 32, 32))
+    assert found.kept == network.layout.total
 
 
 def test_layouts_without_some_layers() -> None:

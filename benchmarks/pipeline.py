@@ -112,7 +112,7 @@ class CellWork:
 
     def _task(self) -> dict[str, Any]:
         """What determines the dense weights at the step where the method draws."""
-        not_task = ("method", "options", "density", "ablation", "pruned_at", "source")
+        not_task = "method options density ablation pruned_at source judged".split()
         cell = self.cell.identity()
         return {
             **{name: value for name, value in cell.items() if name not in not_task},

@@ -71,3 +71,10 @@ def test_a_strong_ticket_can_be_trained(bench: Bench) -> None:
         "3.9193",
     )  # whole batches
     assert trained["accuracy"] > trained["accuracy_before_training"] == frozen["accuracy"]
+
+
+def test_a_ticket_is_drawn_once_however_it_is_judged(bench: Bench) -> None:
+    run_cell(CELL, bench)
+    drawn = set((bench.cache_root / "found").glob("*.safetensors"))
+    run_cell(replace(CELL, judged="objectives"), bench)
+    assert set((bench.cache_root / "found").glob("*.safetensors")) == drawn

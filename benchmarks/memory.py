@@ -9,13 +9,12 @@ import time
 from dataclasses import dataclass
 
 import torch
-import tyro
 
 from benchmarks.checks import choose_precision
+from benchmarks.options import parse, status_of
 from lottery.batches import Data, Normalisation
 from lottery.crbg import crbg
 from lottery.data import DATASETS, Images
-from lottery.errors import BadInput
 from lottery.models import build
 from lottery.randomness import generator
 from lottery.recipe import Recipe
@@ -74,12 +73,12 @@ def peak() -> float:
 
 
 def main() -> int:
-    """Exit status 0, or 2 with one line for bad input."""
-    try:
-        print(measure(tyro.cli(Options, prog="python -m benchmarks.memory")))
-    except BadInput as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    """Run the command line; exit status 0, or 2 with one line for bad input."""
+    return status_of(_main)
+
+
+def _main() -> int:
+    print(measure(parse(Options, "python -m benchmarks.memory")))
     return 0
 
 

@@ -3,7 +3,7 @@
 Ten steps on random images; a search's memory does not depend on what they show.
 """
 
-import resource
+import math
 import sys
 import time
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ import torch
 
 from benchmarks.checks import choose_precision
 from benchmarks.options import parse, status_of
+from benchmarks.throughput.limits import peak_memory
 from lottery.batches import Data, Normalisation
 from lottery.crbg import crbg
 from lottery.data import DATASETS, Images
@@ -68,8 +69,9 @@ def measure(options: Options) -> str:
 
 
 def peak() -> float:
-    """Largest resident memory of this process so far, in MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """Largest resident memory of this process so far, in MiB; NaN where nobody counts."""
+    found = peak_memory(torch.device("cpu"))
+    return math.nan if found is None else found / MIB
 
 
 def main() -> int:

@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import subprocess
-import time
 from collections.abc import Iterable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -157,13 +156,15 @@ def test_markdown_and_booktabs(results: Path) -> None:
     assert "| my_method " in verdict
 
 
-def test_a_thousand_rows_take_seconds(tmp_path: Path) -> None:
-    folder = tmp_path / "results" / "demo"
-    count = write(folder / "sparsity-accuracy.csv", suite_cells("sparsity-accuracy", range(15)))
+def test_every_one_of_a_thousand_rows_is_on_the_page(tmp_path: Path) -> None:
+    path = tmp_path / "results" / "demo" / "sparsity-accuracy.csv"
+    count = write(path, suite_cells("sparsity-accuracy", range(15)))
     assert count > 1000
-    start = time.process_time()  # whatever else the machine is doing
-    report(tmp_path / "results")
-    assert time.process_time() - start < 10
+    page = (report(tmp_path / "results") / "report.html").read_text()
+    with path.open() as file:
+        keys = [row["cell_key"] for row in csv.DictReader(file)]
+    assert len(keys) == count
+    assert all(key in page for key in keys)
 
 
 def test_no_results(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

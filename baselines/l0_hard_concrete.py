@@ -50,7 +50,7 @@ def l0_hard_concrete(
     kept_count(density, network.layout.total)
     if not (lam >= 0 and math.isfinite(lam)):
         raise BadInput(f"l0_hard_concrete's lam must be at least 0 and finite, got {lam}")
-    pressure: Pressure = GradBalance.to(min(1.1 * density, 1.0), 0.99, network.device)
+    pressure: Pressure = GradBalance.to(density, network.device)
     if lam > 0:
         pressure = ExpectedL0(network.layout, lam, "mean", network.device)
     relaxation = HardConcrete(tau)

@@ -118,4 +118,4 @@ def _pressure(
     kept_count(density, network.layout.total)
     if name == "lagrange":
         return Lagrange(density, 0.01, network.device)  # steps as in CTS
-    return GradBalance.to(min(1.1 * density, 1.0), 0.99, network.device)
+    return GradBalance.to(density, network.device)

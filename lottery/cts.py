@@ -73,7 +73,7 @@ def cts(
     """
     kept_count(density, network.layout.total)
     check_name("gradient step", gradient_step, ["gradbalance", "lagrange"])
-    pressure: Pressure = GradBalance.to(min(slack * density, 1.0), eta, network.device)
+    pressure: Pressure = GradBalance.to(density, network.device, slack=slack, eta=eta)
     if gradient_step == "lagrange":
         pressure = Lagrange(density, lagrange_lr, network.device)
     epochs = search_epochs(runner.recipe.epochs, search)

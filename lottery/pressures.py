@@ -124,5 +124,8 @@ class GradBalance(Constraint):
         return self.strength * g_sparsity
 
     @classmethod
-    def to(cls, density: float, eta: float, device: torch.device) -> "GradBalance":
-        return cls(density, eta, torch.tensor(float("nan"), device=device))
+    def to(
+        cls, density: float, device: torch.device, *, slack: float = 1.1, eta: float = 0.99
+    ) -> "GradBalance":
+        """For a ticket of a given density: the constraint asks for `slack` times as much."""
+        return cls(min(slack * density, 1.0), eta, torch.tensor(float("nan"), device=device))

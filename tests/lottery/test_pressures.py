@@ -48,7 +48,7 @@ LOGITS = st.lists(st.floats(-5, 5, width=32), min_size=4, max_size=4)
 def test_gradbalance_is_algorithm_2(
     steps: list[tuple[list[float], list[float]]], kappa: float, eta: float
 ) -> None:
-    pressure = GradBalance.to(kappa, eta, CPU)
+    pressure = GradBalance.to(kappa, CPU, slack=1, eta=eta)
     pressure.strength = pressure.strength.double()
     lam = None
     for logits, objective in steps:
@@ -68,7 +68,7 @@ def constant(alpha: float, g: float) -> tuple[Tensor, Tensor, Tensor]:
 
 def test_gradbalance_by_hand() -> None:
     """kappa_eff = 0.2: the constraint's gradient is 0.1 / (0.2 * 10) = 0.05 for every gate."""
-    pressure = GradBalance.to(0.2, 0.9, CPU)
+    pressure = GradBalance.to(0.2, CPU, slack=1, eta=0.9)
     assert math.isnan(pressure.strength.item())
     # Too dense. The two gradients get the same norm at once: lambda = 2 / 0.05 = 40.
     assert pressure.gradient(*constant(0.5, -2.0)).tolist() == pytest.approx([2.0] * 10)
@@ -83,7 +83,7 @@ def test_gradbalance_by_hand() -> None:
 
 
 def test_gradbalance_that_starts_satisfied_does_not_press() -> None:
-    pressure = GradBalance.to(0.2, 0.9, CPU)
+    pressure = GradBalance.to(0.2, CPU, slack=1, eta=0.9)
     assert not pressure.gradient(*constant(0.1, 1.0)).any()
     assert pressure.strength.item() == 0
     # 0.9 * 0 + 0.1 * 20: the first value was 0, so the second is smoothed.
@@ -93,7 +93,7 @@ def test_gradbalance_that_starts_satisfied_does_not_press() -> None:
 
 def test_gradbalance_updates_its_strength_in_place() -> None:
     """A resumed search writes into the same tensor."""
-    pressure = GradBalance.to(0.2, 0.9, CPU)
+    pressure = GradBalance.to(0.2, CPU, slack=1, eta=0.9)
     strength = pressure.strength
     pressure.gradient(*constant(0.5, 1.0))
     assert pressure.strength is strength
@@ -133,7 +133,7 @@ def test_lagrange_updates_its_strength_in_place_and_may_pull() -> None:
 
 
 def test_gradbalance_with_saturated_gates_is_finite() -> None:
-    pressure = GradBalance.to(0.2, 0.9, CPU)
+    pressure = GradBalance.to(0.2, CPU, slack=1, eta=0.9)
     found = pressure.gradient(torch.ones(10), torch.zeros(10), torch.ones(10))
     assert not found.any()
     assert torch.isfinite(pressure.strength)

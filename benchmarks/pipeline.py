@@ -163,9 +163,7 @@ class CellWork:
         if cell.source:
             options["source"] = cell.source
         stage = self.stages.get("found", {**self._task(), **options}, find)
-        # A stage of an older version does not say.
-        before_search = stage.facts.get("weights_sha256") or parameters_hash(dense)
-        return unpack(stage, dense), stage.spent, before_search
+        return unpack(stage, dense), stage.spent, stage.facts["weights_sha256"]
 
     def ticket(self, found: Found, dense: Network) -> tuple[Ticket, Network]:
         """The ticket after the cell's ablation, and the network that it lies over."""

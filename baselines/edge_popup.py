@@ -7,6 +7,7 @@ import torch
 
 from lottery.batches import Data
 from lottery.errors import check_name
+from lottery.mask import kept_count
 from lottery.network import Network
 from lottery.objectives import loss
 from lottery.randomness import child
@@ -40,10 +41,12 @@ def edge_popup(
         lr, momentum, weight_decay, epochs, batch_size: of SGD with a cosine schedule.
 
     Raises:
+        BadInput: a density that is none, or that keeps no weight.
         UnknownName: another scope.
     """
-    check_name("scope", scope, ["layer", "global"])
     layout = network.layout
+    kept_count(density, layout.total)
+    check_name("scope", scope, ["layer", "global"])
     # Scores start as the weights of a linear layer do in torch: uniform in +-1 / sqrt(fan_in).
     draw = child(generator, "scores", device="cpu")
     bounds = torch.cat(

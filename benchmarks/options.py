@@ -27,7 +27,7 @@ class Job:
 
     Attributes:
         budget: seconds after which to stop; None for no limit.
-        jobs: processes that share the cells.
+        jobs: processes that share the cells; None for what suits the device.
     """
 
     data_root: Path
@@ -35,7 +35,7 @@ class Job:
     device: str
     precision: str
     budget: float | None
-    jobs: int
+    jobs: int | None
 
 
 @dataclass(frozen=True)
@@ -160,14 +160,14 @@ def parse_duration(text: str) -> float | None:
     return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
 
 
-def parse_jobs(text: str) -> int:
-    """How many processes share the work; "auto" is one, which uses every core of a CPU.
+def parse_jobs(text: str) -> int | None:
+    """How many processes share the work; None for "auto".
 
     Raises:
         BadInput: neither "auto" nor a whole number of at least 1.
     """
     if text == "auto":
-        return 1
+        return None
     if not re.fullmatch(r"[1-9]\d*", text):
         raise BadInput(f"--jobs {text!r} is neither auto nor a whole number of at least 1")
     return int(text)

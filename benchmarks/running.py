@@ -4,13 +4,14 @@ import multiprocessing
 import os
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from filelock import FileLock, Timeout
 
 from benchmarks.cells import Cell
-from benchmarks.checks import check_cells, choose_device, choose_precision
+from benchmarks.checks import check_cells, choose_device, choose_jobs, choose_precision
 from benchmarks.cost import listing, pieces
 from benchmarks.options import Job
 from benchmarks.pipeline import Bench, run_cell
@@ -54,9 +55,10 @@ def run(cells: Sequence[Cell], store: Store, job: Job, *, show: bool = True) -> 
     require_writable("cache", job.cache_root)
     watch = Watch(job.budget, show=show)
     bench = Bench(job.data_root, job.cache_root, device, precision, watch)
-    if job.jobs > 1:
-        torch.set_num_threads(max(1, (os.cpu_count() or 1) // job.jobs))
-    helpers = [_helper(cells, store, job) for _ in range(job.jobs - 1)]
+    jobs = choose_jobs(job.jobs, device)
+    if jobs > 1:
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) // jobs))
+    helpers = [_helper(cells, store, job) for _ in range(jobs - 1)]
     with watch.signals(), flushed_denormals():
         try:
             failures = run_cells(cells, store, bench)
@@ -85,19 +87,21 @@ def flushed_denormals() -> Iterator[None]:
 
 def _helper(cells: Sequence[Cell], store: Store, job: Job) -> multiprocessing.context.SpawnProcess:
     context = multiprocessing.get_context("spawn")
-    arguments = (cells, store.path, job, list(method_files.values()))
+    alone = replace(job, jobs=1)
+    arguments = (cells, store.path, alone, list(method_files.values()), torch.get_num_threads())
     helper = context.Process(target=_help, args=arguments, daemon=False)
     helper.start()
     return helper
 
 
-def _help(cells: Sequence[Cell], path: Path, job: Job, files: Sequence[LoadedFile]) -> None:
+def _help(
+    cells: Sequence[Cell], path: Path, job: Job, files: Sequence[LoadedFile], threads: int
+) -> None:
     for file in files:
         if source_of(load_file(file.path)) != file.source:
             return  # it was edited just now: the cells to run are of the code before
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // job.jobs))
-    alone = Job(job.data_root, job.cache_root, job.device, job.precision, job.budget, 1)
-    run(cells, Store(path), alone, show=False)
+    torch.set_num_threads(threads)
+    run(cells, Store(path), job, show=False)
 
 
 def run_cells(cells: Sequence[Cell], store: Store, bench: Bench) -> list[str]:

@@ -37,21 +37,25 @@ def top_k(scores: Tensor, count: int) -> Tensor:
     """
     if scores.numel() and scores.amax().isnan():  # the maximum of numbers and NaN is NaN
         raise ValueError(f"{int(scores.isnan().sum())} of {scores.numel()} scores are NaN")
+    return top_k_of_numbers(scores, count)
+
+
+def top_k_of_numbers(scores: Tensor, count: int) -> Tensor:
+    """`top_k` unchecked, for scores that are no NaN: a check would wait for a GPU."""
     if count == 0:
         return torch.zeros_like(scores, dtype=torch.bool)
-    rank = scores.numel() - count
     if scores.is_cuda or scores.dtype not in (torch.float32, torch.float64):
-        threshold = scores.kthvalue(rank + 1).values
-        keep = scores >= threshold
-    else:
-        # numpy is vectorised where torch is not on a CPU: an edge-popup step does this every time.
-        values = scores.detach().numpy()
-        limit = np.partition(values, rank)[rank]
-        threshold, keep = torch.tensor(limit), torch.from_numpy(values >= limit)
-    if surplus := int(keep.count_nonzero()) - count:
-        ties = (scores == threshold).nonzero().flatten()
+        best = scores.sort(descending=True, stable=True).indices[:count]
+        return torch.zeros_like(scores, dtype=torch.bool).index_fill_(0, best, True)
+    # numpy is vectorised where torch is not on a CPU: an edge-popup step does this every time.
+    values = scores.detach().numpy()
+    rank = len(values) - count
+    limit = np.partition(values, rank)[rank]
+    keep = values >= limit
+    if surplus := np.count_nonzero(keep) - count:
+        ties = np.flatnonzero(values == limit)
         keep[ties[len(ties) - surplus :]] = False
-    return keep
+    return torch.from_numpy(keep)
 
 
 @dataclass(frozen=True, eq=False)

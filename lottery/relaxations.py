@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from lottery.layout import Layout
-from lottery.mask import Mask
+from lottery.mask import Mask, top_k_of_numbers
 
 
 class Relaxation(Protocol):
@@ -133,7 +133,7 @@ class StraightThroughTopK(Relaxation):
     def sample(self, parameter: Tensor, generator: torch.Generator) -> Tensor:
         scores = parameter.abs()
         # Value of the mask, exactly, as the difference is zero; gradient of |score|.
-        return self.mask(scores.detach()).keep.float() + (scores - scores.detach())
+        return self._highest(scores.detach()).float() + (scores - scores.detach())
 
     @torch.no_grad()
     def keep(self, parameter: Tensor) -> tuple[Tensor, Tensor]:
@@ -147,6 +147,12 @@ class StraightThroughTopK(Relaxation):
         """The mask of the highest scores, shape (d,)."""
         top = Mask.top_per_layer if self.per_layer else Mask.top
         return top(self.layout, scores, self.density)
+
+    def _highest(self, scores: Tensor) -> Tensor:
+        """What `mask` keeps, shape (d,), without its checks at every step."""
+        spans = [e.span for e in self.layout.entries] if self.per_layer else [slice(None)]
+        parts = [scores[span] for span in spans]
+        return torch.cat([top_k_of_numbers(p, round(self.density * len(p))) for p in parts])
 
 
 @dataclass(frozen=True)

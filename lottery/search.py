@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from lottery.batches import Data
+from lottery.capture import captured, set_lr
 from lottery.layer_gates import LayerGates
 from lottery.mask import Mask
 from lottery.network import Network
@@ -96,10 +97,7 @@ def search_gates(
     strength = torch.zeros((), device=network.device) if pressure is None else pressure.strength
     noise = torch.Generator(network.device)
 
-    def step(i: int) -> None:
-        x, y = stream[i]
-        # Noise by step number, so that a resumed search draws what it would have drawn.
-        noise.manual_seed(derive(generator.initial_seed(), "gate noise", i))
+    def learn(x: Tensor, y: Tensor) -> Tensor:
         if layer_gates:
             drawn = layer_gates.draw(partial(relaxation.fill, generator=noise), parameter)
             value = objective(network, drawn, x, y)
@@ -110,10 +108,17 @@ def search_gates(
         if pressure:
             pressure.add_to(gradient, relaxation, parameter.detach())
         parameter.grad = gradient
-        steps.param_groups[0]["lr"] = full_lr * schedule(i / total)
         steps.step()
+        return value.detach()
+
+    learn_from = captured(learn, steps, noise)
+
+    def step(i: int) -> None:
+        # Noise by step number, so that a resumed search draws what it would have drawn.
+        noise.manual_seed(derive(generator.initial_seed(), "gate noise", i))
+        set_lr(steps, full_lr * schedule(i / total))
         epoch, position = divmod(i, stream.steps_per_epoch)
-        log[epoch, 0] += value.detach() / stream.steps_per_epoch
+        log[epoch, 0] += learn_from(*stream[i]) / stream.steps_per_epoch
         if position == stream.steps_per_epoch - 1:
             finish(epoch)
 

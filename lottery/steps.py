@@ -1,7 +1,7 @@
 """Loops that can be interrupted and go on where they were."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -17,7 +17,7 @@ class Resumable:
     def tensors(self) -> dict[str, Tensor]:
         """All of them by name, on whatever device they are."""
         found = {name: tensor.detach() for name, tensor in self._tensors.items()}
-        for i, parameter in enumerate(self._parameters()):
+        for i, (parameter, _) in enumerate(self._parameters()):
             for name, value in self._optimiser.state[parameter].items():
                 if isinstance(value, Tensor):
                     found[f"optimiser.{i}.{name}"] = value
@@ -28,19 +28,19 @@ class Resumable:
         """Put saved tensors back, in place."""
         for name, tensor in self._tensors.items():
             tensor.copy_(saved[name])
-        for i, parameter in enumerate(self._parameters()):
+        for i, (parameter, group) in enumerate(self._parameters()):
             prefix = f"optimiser.{i}."
             for name in saved:
                 if name.startswith(prefix):
                     key = name.removeprefix(prefix)
                     # Adam's step count stays on the CPU, unless it is the fused one; all else
                     # goes where the parameter is.
-                    fused = self._optimiser.defaults.get("fused")
-                    place = "cpu" if key == "step" and not fused else parameter.device
+                    place = "cpu" if key == "step" and not group.get("fused") else parameter.device
                     self._optimiser.state[parameter][key] = saved[name].clone().to(place)
 
-    def _parameters(self) -> list[Tensor]:
-        return [p for group in self._optimiser.param_groups for p in group["params"]]
+    def _parameters(self) -> list[tuple[Tensor, dict[str, Any]]]:
+        """Each with the options of its group."""
+        return [(p, group) for group in self._optimiser.param_groups for p in group["params"]]
 
 
 class Keeper(Protocol):

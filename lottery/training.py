@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lottery.batches import Data
+from lottery.capture import captured, set_lr
 from lottery.mask import Mask
 from lottery.network import Network
 from lottery.randomness import generator
@@ -47,14 +48,20 @@ def train(
     stream = data.stream(recipe.batch_size, order, augment=True)
     total = recipe.steps(stream.steps_per_epoch)
 
-    def step(i: int) -> None:
-        x, y = stream[i]
+    def learn(x: Tensor, y: Tensor) -> Tensor:
         # The product masks the gradient too; a zero weight then stays zero under weight decay.
         logits = network.run(x, theta[:d] * keep, theta[d:])
-        (theta.grad,) = torch.autograd.grad(F.cross_entropy(logits, y), theta)
+        loss = F.cross_entropy(logits, y)
+        (theta.grad,) = torch.autograd.grad(loss, theta)
         torch.nn.utils.clip_grad_norm_(theta, recipe.clip_norm)
-        optimiser.param_groups[0]["lr"] = recipe.lr_at(i / total)
         optimiser.step()
+        return loss.detach()
+
+    learn_from = captured(learn, optimiser)
+
+    def step(i: int) -> None:
+        set_lr(optimiser, recipe.lr_at(i / total))
+        learn_from(*stream[i])
 
     # Named by its mask: a method may train several, one after the other.
     loop = f"training-{mask.sha256[:12]}"

@@ -21,6 +21,7 @@ from benchmarks.rows import device_name
 from benchmarks.store import require_writable, write_text
 from benchmarks.throughput.limits import peak_memory, reset_peak_memory, roofline_seconds
 from benchmarks.throughput.works import GATES, WORKS, Task, seconds_per_step
+from lottery.capture import eager
 from lottery.data import DATASETS
 
 STEPS = 12
@@ -103,7 +104,8 @@ def _measure(
         reset_peak_memory(device)
         seconds = seconds_per_step(work, task, STEPS)
         memory = peak_memory(device)
-        plain_seconds = seconds_per_step(work, plain, STEPS)
+        with eager():
+            plain_seconds = seconds_per_step(work, plain, STEPS)
         x, _ = task.data.stream(point.batch_size, torch.Generator())[0]
         limit = roofline_seconds(task.network, x, flops, forwards, precision)
         yield {

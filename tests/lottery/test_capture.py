@@ -1,0 +1,222 @@
+"""Captured steps do what eager ones do; what cannot be captured is said and goes on."""
+
+import warnings
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
+import pytest
+import torch
+from torch import Tensor
+
+import baselines  # noqa: F401  (registers them)
+from lottery import capture
+from lottery.batches import Data, Normalisation
+from lottery.capture import EAGER_STEPS, captured, eager, set_lr
+from lottery.cts import cts
+from lottery.data import DATASETS, Images
+from lottery.mask import Mask
+from lottery.models import build
+from lottery.network import Network
+from lottery.randomness import generator
+from lottery.recipe import Recipe
+from lottery.registry import methods, objectives
+from lottery.runner import Runner
+from lottery.search import Found
+from lottery.steps import NoKeeper, Resumable
+from lottery.training import train
+from tests.conftest import interrupted
+
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+DIGITS = DATASETS["digits"]
+X, Y = torch.tensor([2.0]), torch.tensor([3.0])
+
+
+def loop(device: str = "cpu") -> tuple[Tensor, torch.optim.Optimizer, capture.Work]:
+    """A parameter, and the work that moves it by lr times x and returns x + y."""
+    parameter = torch.zeros(1, device=device, requires_grad=True)
+    optimiser = torch.optim.SGD([parameter], lr=1.0)
+
+    def work(x: Tensor, y: Tensor) -> Tensor:
+        parameter.grad = -x
+        optimiser.step()
+        return x + y
+
+    return parameter, optimiser, work
+
+
+def test_on_a_cpu_the_work_is_left_as_it_is() -> None:
+    _, optimiser, work = loop()
+    assert captured(work, optimiser) is work
+    assert optimiser.param_groups[0]["lr"] == 1.0
+    assert isinstance(optimiser.param_groups[0]["lr"], float)
+
+
+def test_the_learning_rate_is_set_as_a_number_or_in_its_tensor() -> None:
+    optimisers = [torch.optim.SGD([X.clone()], lr=r) for r in (1.0, torch.tensor(1.0))]
+    tensor = optimisers[1].param_groups[0]["lr"]
+    for optimiser in optimisers:
+        set_lr(optimiser, 0.25)
+        assert optimiser.param_groups[0]["lr"] == 0.25
+    assert isinstance(optimisers[0].param_groups[0]["lr"], float)
+    assert optimisers[1].param_groups[0]["lr"] is tensor
+
+
+def test_a_capture_that_fails_is_said_once_and_loses_no_step(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Refusing(nullcontext[None]):
+        def __enter__(self) -> None:
+            raise RuntimeError("an operation waits for the GPU\nand more")
+
+    def ours(*_: object) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", object)
+    monkeypatch.setattr(torch.cuda, "graph", lambda graph: Refusing())
+    monkeypatch.setattr(torch.cuda, "stream", ours)
+    monkeypatch.setattr(torch.cuda, "current_stream", ours)
+    parameter, _, work = loop()
+    step = capture._Captured(work, None)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        values = [step(X * i, Y).item() for i in range(6)]
+    assert values == [3, 5, 7, 9, 11, 13]
+    assert parameter.item() == 2 * (0 + 1 + 2 + 3 + 4 + 5)
+    assert [str(w.message) for w in said] == [
+        "steps run eagerly, they cannot be captured: an operation waits for the GPU"
+    ]
+
+
+@needs_gpu
+def test_a_captured_step_follows_its_inputs_and_its_learning_rate() -> None:
+    parameter, optimiser, work = loop("cuda")
+    step = captured(work, optimiser)
+    x, y = X.cuda(), Y.cuda()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for i in range(EAGER_STEPS + 3):
+            set_lr(optimiser, 0.5**i)
+            assert step(x * i, y).item() == 2 * i + 3
+    expected = sum(0.5**i * 2 * i for i in range(EAGER_STEPS + 3))
+    assert parameter.item() == pytest.approx(expected)
+
+
+@needs_gpu
+def test_a_step_that_waits_for_the_gpu_goes_on_eagerly() -> None:
+    parameter, optimiser, work = loop("cuda")
+    noise = torch.Generator("cuda")
+
+    def waiting(x: Tensor, y: Tensor) -> Tensor:
+        drawn = torch.rand(1, generator=noise, device="cuda")
+        return work(x, y) + float(drawn.item() < 0)
+
+    step = captured(waiting, optimiser, noise)
+    with pytest.warns(UserWarning, match="steps run eagerly"):
+        values = [step(X.cuda() * i, Y.cuda()).item() for i in range(6)]
+    assert values == [3, 5, 7, 9, 11, 13]
+    assert parameter.item() == 30
+
+
+def gpu_data(images: Images) -> Data:
+    part = Images(images.images[:1024], images.labels[:1024])
+    return Data(part, DIGITS, Normalisation.of(part), "cuda")
+
+
+def gpu_network(precision: str = "float32") -> Network:
+    return build("resnet20", DIGITS.shape, DIGITS.classes, 0, device="cuda", precision=precision)
+
+
+def both(run: Callable[[], Tensor]) -> tuple[Tensor, Tensor]:
+    """Of steps captured without a warning, and of eager ones."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fast = run()
+    with eager():
+        return fast, run()
+
+
+@needs_gpu
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_captured_training_is_eager_training(digits_images: Images, precision: str) -> None:
+    data, network = gpu_data(digits_images), gpu_network(precision)
+    mask = Mask.full(network.layout, "cuda")
+
+    def run() -> Tensor:
+        recipe = Recipe(epochs=1, rewind_epochs=0, batch_size=128)
+        return train(network, mask, data, recipe, 0, range(8)).weights
+
+    fast, plain = both(run)
+    moved = (plain - network.weights).norm()
+    assert (fast - plain).norm() < (0.02 if precision == "float32" else 0.2) * moved
+
+
+@needs_gpu
+@pytest.mark.parametrize("name", sorted(objectives.names()))
+def test_a_captured_search_is_an_eager_search(digits_images: Images, name: str) -> None:
+    data, network = gpu_data(digits_images), gpu_network()
+    recipe = Recipe(epochs=1, rewind_epochs=0, batch_size=128)
+
+    def run() -> Tensor:
+        runner = Runner(data, recipe, 0)
+        found = cts(network, data, 0.2, generator(0, "search"), runner=runner, objective=name)
+        assert found.scores is not None
+        return found.scores
+
+    fast, plain = both(run)
+    assert torch.nn.functional.cosine_similarity(fast, plain, dim=0) > 0.99
+
+
+@needs_gpu
+@pytest.mark.parametrize(
+    ("name", "density"), [("crbg", None), ("edge_popup", 0.5), ("gem_miner", 0.5)]
+)
+def test_every_gate_search_is_captured(
+    digits_images: Images, name: str, density: float | None
+) -> None:
+    data, network = gpu_data(digits_images), gpu_network()
+    runner = Runner(data, Recipe(epochs=1, rewind_epochs=0, batch_size=128), 0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        draw = methods[name].draw
+        found: Found = draw(network, data, density, generator(0, name), runner=runner, epochs=2)
+    assert 0 < found.mask.kept < network.layout.total
+
+
+@needs_gpu
+@pytest.mark.parametrize(("name", "density"), [("cts", 0.2), ("crbg", None), ("edge_popup", 0.5)])
+def test_no_step_within_an_epoch_waits_for_the_gpu(
+    digits_images: Images, name: str, density: float | None
+) -> None:
+    class Strict(NoKeeper):
+        """Lets a loop wait in the first step of an epoch alone, which shuffles on the host."""
+
+        def done(self, loop: str, step: int, state: Resumable) -> None:
+            torch.cuda.set_sync_debug_mode("error" if step % 8 else "default")
+
+    data, network = gpu_data(digits_images), gpu_network()
+    recipe = Recipe(epochs=2, rewind_epochs=0, batch_size=128)
+    runner = Runner(data, recipe, 0, keeper=Strict())
+    options = {} if name == "cts" else {"epochs": 2}
+    try:
+        with eager():
+            draw = methods[name].draw
+            mask = draw(network, data, density, generator(0, name), runner=runner, **options).mask
+            runner.train(network, mask)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+@needs_gpu
+def test_a_captured_search_resumes(digits_images: Images) -> None:
+    data, network = gpu_data(digits_images), gpu_network()
+    recipe = Recipe(epochs=2, rewind_epochs=0, batch_size=128)
+
+    def run(keeper: object) -> Tensor:
+        runner = Runner(data, recipe, 0, keeper=keeper)  # type: ignore[arg-type]
+        found = cts(network, data, 0.2, generator(0, "search"), runner=runner)
+        assert found.scores is not None
+        return found.scores
+
+    resumed = interrupted(run, 11, 3)
+    whole = run(None)
+    assert torch.nn.functional.cosine_similarity(resumed, whole, dim=0) > 0.99

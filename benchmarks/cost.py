@@ -47,7 +47,7 @@ def pieces(cell: Cell, device: torch.device, precision: str) -> list[Piece]:
     for name, epochs in method.plan(recipe, rewind, cell.density, options).items():
         found.append(((cell.method, name), epochs, options.get("batch_size", recipe.batch_size)))
     if is_trained(cell):
-        training = ("training", cell.method, str(cell.density), cell.ablation)
+        training = ("training", cell.method, str(options), str(cell.density), cell.ablation)
         found.append((training, recipe.epochs - rewind, recipe.batch_size))
     return [
         _piece((*task, *name), epochs, batch, cell, device, precision)

@@ -2,10 +2,8 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from statistics import mean
+from statistics import mean, stdev
 from typing import Literal
-
-from scipy import stats
 
 LEVEL = 0.05
 
@@ -18,6 +16,9 @@ def paired_p(differences: Sequence[float], alternative: Literal["two-sided", "gr
     """
     if len(set(differences)) < 2:
         return math.nan
+    # scipy.stats takes a second to import; a table of one seed has no use for it.
+    from scipy import stats
+
     return float(stats.ttest_1samp(differences, 0.0, alternative=alternative).pvalue)
 
 
@@ -35,7 +36,7 @@ def interval(values: Sequence[float]) -> tuple[float, float, float]:
     centre = mean(values)
     if len(values) < 2:
         return centre, math.nan, math.nan
-    half = float(stats.sem(values) * stats.t.ppf(1 - LEVEL / 2, len(values) - 1))
+    half = stdev(values) * least_difference(len(values), comparisons=1)
     return centre, centre - half, centre + half
 
 
@@ -46,6 +47,8 @@ def least_difference(seeds: int, comparisons: int) -> float:
     """
     if seeds < 2:
         return math.inf
+    from scipy import stats
+
     return float(stats.t.ppf(1 - LEVEL / (2 * comparisons), seeds - 1)) / math.sqrt(seeds)
 
 

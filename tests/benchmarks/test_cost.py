@@ -2,10 +2,14 @@
 
 from dataclasses import replace
 
+import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.cells import Cell
-from benchmarks.cost import Piece, pieces
+from benchmarks.cost import Piece, forward_flops, pieces
+from lottery.data import DATASETS
+from lottery.models import build
 from lottery.recipe import Recipe
 
 FULL = Cell(
@@ -31,3 +35,24 @@ def test_cells_share_what_they_do_alike_and_nothing_else() -> None:
     assert shared(quick) == [1], "another search is another ticket to train"
     assert shared(shuffled) == [1, 16]
     assert shared(replace(FULL, seed=1)) == []
+
+
+@pytest.mark.parametrize(
+    ("model", "dataset", "missing"),
+    [("lenet-300-100", "mnist", 0), ("resnet20", "cifar10", 0), ("swin_mini", "cifar10", 0.1)],
+)
+def test_operations_are_those_that_torch_counts(model: str, dataset: str, missing: float) -> None:
+    facts = DATASETS[dataset]
+    network = build(model, facts.shape, facts.classes, 0)
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        network(torch.zeros(1, *facts.shape))
+    counted = counter.get_total_flops()
+    assert forward_flops(model, dataset) <= counted
+    assert forward_flops(model, dataset) == pytest.approx(counted, rel=missing)
+
+
+def test_operations_of_resnet20_by_hand() -> None:
+    stages = 16 * 3 * 9 * 1024 + 6 * 16 * 16 * 9 * 1024
+    for width, pixels in ((32, 256), (64, 64)):
+        stages += pixels * (width // 2 * width * 9 + 5 * width * width * 9 + width // 2 * width)
+    assert forward_flops("resnet20", "cifar10") == 2 * (stages + 64 * 10)

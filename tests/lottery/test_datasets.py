@@ -19,6 +19,7 @@ import pytest
 import torch
 import torchvision
 from PIL import Image
+from sklearn.datasets import load_digits
 
 from lottery.data import DATASETS, DataError, default_root, load, sources
 from lottery.data.__main__ import main
@@ -141,6 +142,15 @@ def refusal(name: str, root: Path) -> str:
     text = str(caught.value)
     assert "\n" not in text
     return text
+
+
+def test_digits_are_scikit_learns(root: Path) -> None:
+    train, test = load("digits", root)
+    theirs = load_digits()
+    assert torch.equal(test.labels, torch.from_numpy(theirs.target[::5]))
+    assert torch.equal(train.labels[:4], torch.from_numpy(theirs.target[1:5]))
+    pixels = torch.from_numpy(theirs.images[::5]) * 255 / 16
+    assert torch.equal(test.images[..., 0], pixels.round().to(torch.uint8))
 
 
 def test_digits_are_split_by_fifths(root: Path) -> None:

@@ -117,5 +117,5 @@ def _pressure(
         return ExpectedL0(network.layout, lam, reduction, network.device)
     kept_count(density, network.layout.total)
     if name == "lagrange":
-        return Lagrange(density, 0.01, network.device)  # steps as in CTS
+        return Lagrange(density, network.device)
     return GradBalance.to(density, network.device)

@@ -75,7 +75,7 @@ def cts(
     check_name("gradient step", gradient_step, ["gradbalance", "lagrange"])
     pressure: Pressure = GradBalance.to(density, network.device, slack=slack, eta=eta)
     if gradient_step == "lagrange":
-        pressure = Lagrange(density, lagrange_lr, network.device)
+        pressure = Lagrange(density, network.device, lr=lagrange_lr)
     epochs = search_epochs(runner.recipe.epochs, search)
     # alpha starts at kappa (Section IV-B), kept finite at density 1.
     logit = torch.logit(torch.tensor(density), eps=1e-6).item()

@@ -124,6 +124,7 @@ def native(build: Callable[[Shape, int], nn.Module], shape: Shape, classes: int)
 
 def torchvision_resnet_224(name: str, shape: Shape, classes: int) -> nn.Module:
     """A torchvision ResNet with its own stem."""
+    # torchvision takes a second to import; only these models pay for it.
     from torchvision import models
 
     module: nn.Module = getattr(models, name)(norm_layer=BatchNorm, num_classes=classes)
@@ -134,10 +135,7 @@ def torchvision_resnet_224(name: str, shape: Shape, classes: int) -> nn.Module:
 
 def torchvision_resnet(name: str, shape: Shape, classes: int) -> nn.Module:
     """A torchvision ResNet for 32x32 input: a 3x3 stem of stride 1 and no first pooling."""
-    # torchvision takes a second to import; only these models pay for it.
-    from torchvision import models
-
-    module: nn.Module = getattr(models, name)(norm_layer=BatchNorm, num_classes=classes)
+    module = torchvision_resnet_224(name, shape, classes)
     module.conv1 = nn.Conv2d(shape[0], 64, 3, padding=1, bias=False)
     module.maxpool = nn.Identity()
     return module

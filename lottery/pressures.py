@@ -89,7 +89,7 @@ class Lagrange(Constraint):
         lr: step size of lambda's gradient ascent, which starts at 0. The paper tunes it.
     """
 
-    def __init__(self, density: float, lr: float, device: torch.device) -> None:
+    def __init__(self, density: float, device: torch.device, *, lr: float = 0.01) -> None:
         self._density, self._lr = density, lr
         self.strength = torch.zeros((), device=device)
 

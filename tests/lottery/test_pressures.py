@@ -106,7 +106,7 @@ def test_gradbalance_updates_its_strength_in_place() -> None:
 @settings(max_examples=50, deadline=None)
 def test_lagrange_is_algorithm_1(steps: list[list[float]], kappa: float) -> None:
     """d/d alpha_logit of lambda * (sum alpha / (kappa d) - 1); lambda climbs by its own."""
-    pressure = Lagrange(kappa, 0.1, CPU)
+    pressure = Lagrange(kappa, CPU, lr=0.1)
     pressure.strength = pressure.strength.double()
     lam = 0.0
     for logits in steps:
@@ -123,7 +123,7 @@ def test_lagrange_is_algorithm_1(steps: list[list[float]], kappa: float) -> None
 
 
 def test_lagrange_updates_its_strength_in_place_and_may_pull() -> None:
-    pressure = Lagrange(0.2, 0.5, CPU)
+    pressure = Lagrange(0.2, CPU, lr=0.5)
     strength = pressure.strength
     assert not pressure.gradient(*constant(0.1, 1.0)).any()
     assert pressure.strength is strength

@@ -13,6 +13,8 @@ Work = Callable[[Tensor, Tensor], Tensor]
 # Steps before the capture, in which optimisers and libraries allocate what they keep.
 EAGER_STEPS = 2
 _capturing = True
+# Whose capture failed. torch's allocator may still refer to them, and takes no other well.
+_failed: list[torch.cuda.CUDAGraph] = []
 
 
 @contextmanager
@@ -35,6 +37,13 @@ def set_lr(optimiser: torch.optim.Optimizer, lr: float) -> None:
             group["lr"] = lr
 
 
+def make_capturable(optimiser: torch.optim.Optimizer) -> None:
+    """Let a step of SGD or Adam read its learning rate, and count its steps, on the GPU."""
+    for group in optimiser.param_groups:
+        group["lr"] = torch.tensor(float(group["lr"]), device=group["params"][0].device)
+        group["fused"] = group["capturable"] = True
+
+
 def captured(
     work: Work, optimiser: torch.optim.Optimizer, generator: torch.Generator | None = None
 ) -> Work:
@@ -50,15 +59,12 @@ def captured(
     Returns:
         `work` itself on a CPU. On a GPU what does the same; its value is overwritten by the next
         step. If `work` cannot be captured (it waits for the GPU, say), a warning tells why and
-        steps go on as they are.
+        steps go on as they are, here and in later loops.
     """
     device = optimiser.param_groups[0]["params"][0].device
-    if device.type != "cuda" or not _capturing:
+    if device.type != "cuda" or not _capturing or _failed:
         return work
-    for group in optimiser.param_groups:
-        group["lr"] = torch.tensor(float(group["lr"]), device=device)
-        # A fused step reads the learning rate, and counts its steps, on the GPU.
-        group["fused"] = True
+    make_capturable(optimiser)
     return _Captured(work, generator)
 
 
@@ -87,14 +93,16 @@ class _Captured:
             graph.register_generator_state(self._generator)
         try:
             # A capture that fails leaves its own stream behind as the current one.
-            with torch.cuda.stream(torch.cuda.current_stream(x.device)), torch.cuda.graph(graph):
+            stream = torch.cuda.stream(torch.cuda.current_stream(x.device))
+            with torch.cuda.device(x.device), stream, torch.cuda.graph(graph):
                 self._value = self._work(self._x, self._y)
         except RuntimeError as error:
             reason = str(error.__context__ or error).partition("\n")[0]
             warnings.warn(f"steps run eagerly, they cannot be captured: {reason}", stacklevel=3)
             self._eager_steps = math.inf
-            if self._generator:  # its state still waits for the capture's end
-                fresh = torch.Generator(x.device).graphsafe_get_state()
-                self._generator.graphsafe_set_state(fresh)
+            _failed.append(graph)
+            if self._generator:  # its state waits for the end of the capture
+                fresh = torch.Generator(x.device).manual_seed(self._generator.initial_seed())
+                self._generator.graphsafe_set_state(fresh.graphsafe_get_state())
         else:
             self._graph = graph

@@ -1,6 +1,5 @@
 """Refusing what cannot be run, before anything is."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -41,20 +40,6 @@ def choose_precision(name: str, device: torch.device) -> str:
         return name
     native = device.type == "cuda" or torch.cpu.get_capabilities().get("avx512_bf16", False)
     return "bfloat16" if native else "float32"
-
-
-def choose_jobs(asked: int | None, device: torch.device) -> int:
-    """Processes that share the cells: as many as asked, or what suits the device.
-
-    That is one on a CPU, where one uses every core. A small network leaves most of a GPU idle, so
-    several share it, as far as two cores and 16 GiB of its memory for each go, and at most four.
-    """
-    if asked is not None:
-        return asked
-    if device.type == "cpu":
-        return 1
-    memory = torch.cuda.get_device_properties(device).total_memory
-    return max(1, min(4, (os.cpu_count() or 1) // 2, memory // 2**34))
 
 
 def check_cells(cells: Sequence[Cell], data_root: Path) -> None:

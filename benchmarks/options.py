@@ -58,8 +58,8 @@ class RunOptions:
     """Folder of the results; a preset has its own folder in it."""
     cache_root: Path = Path(os.environ.get("LOTTERY_CACHE") or ".cache")
     """Folder of finished and interrupted stages (or LOTTERY_CACHE)."""
-    jobs: str = "1"
-    """Processes that share the cells, or auto."""
+    jobs: str = "auto"
+    """Processes that share the cells; auto is what suits them and the device."""
     time_budget: str = ""
     """Stop cleanly after this long, e.g. 9m, 90s or 2h; all that is finished is kept."""
     list: bool = False

@@ -1,7 +1,6 @@
 """Running the cells that are not done, alone or with other processes."""
 
 import multiprocessing
-import os
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,7 +10,7 @@ import torch
 from filelock import FileLock, Timeout
 
 from benchmarks.cells import Cell
-from benchmarks.checks import check_cells, choose_device, choose_jobs, choose_precision
+from benchmarks.checks import check_cells, choose_device, choose_precision
 from benchmarks.cost import listing, pieces
 from benchmarks.options import Job
 from benchmarks.pipeline import Bench, run_cell
@@ -24,6 +23,7 @@ from benchmarks.registered import (
     option,
     source_of,
 )
+from benchmarks.sharing import choose_jobs, threads
 from benchmarks.store import Store, require_writable
 from benchmarks.watch import Stopped, Watch
 from lottery.ablations import Inapplicable
@@ -55,9 +55,9 @@ def run(cells: Sequence[Cell], store: Store, job: Job, *, show: bool = True) -> 
     require_writable("cache", job.cache_root)
     watch = Watch(job.budget, show=show)
     bench = Bench(job.data_root, job.cache_root, device, precision, watch)
-    jobs = choose_jobs(job.jobs, device)
-    if jobs > 1:
-        torch.set_num_threads(max(1, (os.cpu_count() or 1) // jobs))
+    done = store.done()
+    jobs = choose_jobs(job.jobs, [cell for cell in cells if cell.key not in done], device)
+    torch.set_num_threads(max(1, torch.get_num_threads() // jobs))
     helpers = [_helper(cells, store, job) for _ in range(jobs - 1)]
     with watch.signals(), flushed_denormals():
         try:
@@ -95,12 +95,12 @@ def _helper(cells: Sequence[Cell], store: Store, job: Job) -> multiprocessing.co
 
 
 def _help(
-    cells: Sequence[Cell], path: Path, job: Job, files: Sequence[LoadedFile], threads: int
+    cells: Sequence[Cell], path: Path, job: Job, files: Sequence[LoadedFile], own_threads: int
 ) -> None:
     for file in files:
         if source_of(load_file(file.path)) != file.source:
             return  # it was edited just now: the cells to run are of the code before
-    torch.set_num_threads(threads)
+    torch.set_num_threads(own_threads)
     run(cells, Store(path), job, show=False)
 
 
@@ -145,7 +145,8 @@ def _claim(cache_root: Path, cell: Cell) -> FileLock:
 def _run_one(cell: Cell, store: Store, bench: Bench) -> list[str]:
     """Run a cell and store its row; the failure, if it fails."""
     try:
-        row, details = run_cell(cell, bench)
+        with threads(cell):
+            row, details = run_cell(cell, bench)
     except (Stopped, DataError):
         raise
     except Inapplicable as reason:

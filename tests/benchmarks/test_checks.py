@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from benchmarks.cells import Cell
-from benchmarks.checks import check_cells, choose_device, choose_jobs, choose_precision
+from benchmarks.checks import check_cells, choose_device, choose_precision
 from lottery.errors import BadInput, UnknownName
 
 CELL = Cell("table2", "cts", "II", "demo", "cts", "resnet20", "digits", 0.5, "rewind")
@@ -46,16 +46,6 @@ def test_a_cell_that_cannot_be_run(change: dict[str, object], words: str) -> Non
 
 def test_a_good_cell_passes() -> None:
     check_cells([CELL], Path("nowhere"))
-
-
-def test_how_many_processes() -> None:
-    assert choose_jobs(None, torch.device("cpu")) == 1
-    assert choose_jobs(3, torch.device("cpu")) == choose_jobs(3, torch.device("cuda")) == 3
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
-def test_how_many_processes_on_a_gpu() -> None:
-    assert 1 <= choose_jobs(None, torch.device("cuda")) <= 4
 
 
 def test_device_and_precision() -> None:

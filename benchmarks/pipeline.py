@@ -187,7 +187,8 @@ class CellWork:
         provenance = {name: str(value) for name, value in cell.identity().items()}
         # What lottery.rebuild needs is said even where it is the default.
         provenance |= {name: str(getattr(cell, name)) for name in ("weights", "norm_scale", "kept")}
-        provenance |= {"version": version("lottery-benchmarks"), "commit": commit()}
+        provenance |= {"precision": self.bench.precision, "commit": commit()}
+        provenance |= {"version": version("lottery-benchmarks")}
         ticket = replace(ticket, scores=None, provenance=provenance)
         if of_seed:
             ticket = replace(ticket, weights=None, rest=None)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from statistics import mean
 
 from benchmarks.significance import LEVEL, holm, paired, paired_p
 
@@ -12,7 +13,8 @@ class Verdict:
 
     Attributes:
         passes: None where there are too few seeds to tell.
-        gains: mean accuracy of the ticket minus that of each ablation, in points.
+        gains: mean accuracy of the ticket minus that of each ablation, in points, where both were
+            run with a common seed.
         p_values: of each ablation, corrected for their number (Holm).
     """
 
@@ -35,7 +37,8 @@ def judge(ticket: Mapping[int, float], ablations: Mapping[str, Mapping[int, floa
     gains, raw, few = {}, {}, False
     for name, values in ablations.items():
         differences = paired(ticket, values)
-        gains[name] = sum(differences) / len(differences) if differences else float("nan")
+        if differences:
+            gains[name] = mean(differences)
         if len(differences) < 2:
             few = True
         elif len(set(differences)) == 1:  # no spread: the test is not defined

@@ -59,3 +59,9 @@ def test_differences_that_are_equal_but_for_floating_point_are_no_spread() -> No
     ticket, shuffled = {0: 90.3, 1: 80.3, 2: 0.3}, {0: 90.2, 1: 80.2, 2: 0.2}
     assert len({ticket[seed] - shuffled[seed] for seed in ticket}) > 1
     assert judge(ticket, {"shuffle_layerwise": shuffled}).p_values == {"shuffle_layerwise": 0.0}
+
+
+def test_an_ablation_that_was_not_run_has_no_gain() -> None:
+    found = judge({0: 90.0, 1: 91.0}, {"invert": {}, "shuffle_layerwise": {0: 80.0}})
+    assert found.passes is None
+    assert found.gains == {"shuffle_layerwise": 10.0}

@@ -8,8 +8,8 @@ import torch
 from benchmarks.cells import Cell
 from benchmarks.cost import forward_flops
 
-# Operations of a training step below which threads wait for each other more than they compute.
-SMALL_STEP = 1e10
+# Operations of an image's forward pass below which threads mostly wait for each other.
+SMALL = 2.5e7
 MOST = 8
 
 
@@ -31,8 +31,7 @@ def choose_jobs(asked: int | None, cells: Sequence[Cell], device: torch.device) 
 
 
 def is_small(cell: Cell) -> bool:
-    batch = cell.recipe.batch_size
-    return 3 * batch * forward_flops(cell.model, cell.dataset) < SMALL_STEP
+    return forward_flops(cell.model, cell.dataset) < SMALL
 
 
 @contextmanager

@@ -35,6 +35,7 @@ def test_as_many_processes_as_asked() -> None:
         ([], 1),
         ([SMALL], 1),
         ([SMALL] * 3, 3),
+        ([replace(SMALL, model="wide_resnet20", recipe=Recipe())] * 3, 3),  # of CRBG's demo
         ([SMALL] * 9, 4),
         ([LARGE] * 9, 1),
         ([*[SMALL] * 9, LARGE], 1),

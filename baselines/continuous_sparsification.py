@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lottery.batches import Data
+from lottery.capture import set_lr
 from lottery.errors import check_name
 from lottery.mask import Mask, kept_count
 from lottery.network import Network
@@ -95,8 +96,7 @@ def continuous_sparsification(
         logits = network.run(x, theta[:d] * gate(s, hardness, s0), theta[d:])
         value = F.cross_entropy(logits, y) + lam * open_.sum()
         theta.grad, s.grad = torch.autograd.grad(value, (theta, s))
-        for group in optimiser.param_groups:
-            group["lr"] = lr * 0.1 ** ((progress >= 2 / 3) + (progress >= 5 / 6))
+        set_lr(optimiser, lr * 0.1 ** ((progress >= 2 / 3) + (progress >= 5 / 6)))
         optimiser.step()
 
     runner.loop("search", range(rounds * per_round), step, Resumable(optimiser, s=s, theta=theta))

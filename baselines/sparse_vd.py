@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lottery.batches import Data
+from lottery.capture import set_lr
 from lottery.mask import Mask, kept_count
 from lottery.network import Network
 from lottery.pruning import check_finite
@@ -69,7 +70,7 @@ def sparse_vd(
         value = F.cross_entropy(network.run(x, weights, theta[d:]), y)
         value = value + min(1.0, progress / warm_up if warm_up else 1.0) * kl
         theta.grad, log_sigma2.grad = torch.autograd.grad(value, (theta, log_sigma2))
-        optimiser.param_groups[0]["lr"] = lr * (1 - progress)
+        set_lr(optimiser, lr * (1 - progress))
         optimiser.step()
 
     state = Resumable(optimiser, theta=theta, log_sigma2=log_sigma2)

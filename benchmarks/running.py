@@ -56,12 +56,13 @@ def run(cells: Sequence[Cell], store: Store, job: Job, *, show: bool = True) -> 
     watch = Watch(job.budget, show=show)
     bench = Bench(job.data_root, job.cache_root, device, precision, watch)
     done = store.done()
-    jobs = choose_jobs(job.jobs, [cell for cell in cells if cell.key not in done], device)
+    missing = [cell for cell in cells if cell.key not in done]
+    jobs = choose_jobs(job.jobs, missing, device)
     torch.set_num_threads(max(1, torch.get_num_threads() // jobs))
-    helpers = [_helper(cells, store, job) for _ in range(jobs - 1)]
+    helpers = [_helper(missing, store, job) for _ in range(jobs - 1)]
     with watch.signals(), flushed_denormals():
         try:
-            failures = run_cells(cells, store, bench)
+            failures = run_cells(missing, store, bench)
         except Stopped as stop:
             watch.write(f"stopped: {stop}; the same command goes on from here")
             return STOPPED
@@ -105,7 +106,7 @@ def _help(
 
 
 def run_cells(cells: Sequence[Cell], store: Store, bench: Bench) -> list[str]:
-    """Run what is missing, cell by cell; leave to other processes what they are at.
+    """Run cells one by one; leave to other processes what they are at or have done by then.
 
     Returns:
         One line per cell that failed.
@@ -113,8 +114,7 @@ def run_cells(cells: Sequence[Cell], store: Store, bench: Bench) -> list[str]:
     Raises:
         Stopped: by a signal or the time budget.
     """
-    done = store.done()
-    waiting = [cell for cell in cells if cell.key not in done]
+    waiting = list(cells)
     progress = Progress(bench, waiting)
     failures: list[str] = []
     while waiting:

@@ -31,6 +31,7 @@ def choose_jobs(asked: int | None, cells: Sequence[Cell], device: torch.device) 
 
 
 def is_small(cell: Cell) -> bool:
+    """Whether threads would mostly wait for each other in a step of this cell."""
     return forward_flops(cell.model, cell.dataset) < SMALL
 
 

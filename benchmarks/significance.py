@@ -6,6 +6,7 @@ from statistics import mean, stdev
 from typing import Literal
 
 LEVEL = 0.05
+FEW = "not enough seeds to tell"
 
 
 def paired_p(differences: Sequence[float], alternative: Literal["two-sided", "greater"]) -> float:

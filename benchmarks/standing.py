@@ -7,11 +7,9 @@ from statistics import mean
 
 from benchmarks.cells import PROTOCOL
 from benchmarks.comparison import Candidate
-from benchmarks.significance import LEVEL, holm, interval, paired, paired_p
+from benchmarks.significance import FEW, LEVEL, holm, interval, paired, paired_p
 from benchmarks.store import Row
 from benchmarks.suites import Line
-
-FEW = "not enough seeds to tell"
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from benchmarks.cells import Cell
 from benchmarks.comparison import Candidate, Comparison
 from benchmarks.presets import Preset
-from benchmarks.significance import LEVEL, least_difference
-from benchmarks.standing import FEW, Difference, Point, compare, points_of
+from benchmarks.significance import FEW, LEVEL, least_difference
+from benchmarks.standing import Difference, Point, compare, points_of
 from benchmarks.store import Row
 from benchmarks.suites import Block, Line, cells_of
 from benchmarks.tables import Results, Section, Table

@@ -4,12 +4,13 @@ from dataclasses import replace
 
 from benchmarks.cells import Cell
 from benchmarks.sanity import Verdict, judge
+from benchmarks.significance import FEW
 from benchmarks.suites import Block
 from benchmarks.tables.results import Results
 from benchmarks.tables.sections import Table
 from benchmarks.tables.text import removed
 
-WORDS = {True: "yes", False: "no", None: "not enough seeds to tell"}
+WORDS = {True: "yes", False: "no", None: FEW}
 
 
 def verdict(cell: Cell, block: Block, results: Results) -> Verdict | None:

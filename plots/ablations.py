@@ -11,15 +11,18 @@ from plots.sanity_checks import LOOKS
 
 
 def draw(tables: Tables) -> Figure:
-    """One panel per paper: mean accuracy and confidence interval over seeds."""
-    panels = list(tables.rows.groupby(["paper", "dataset"], sort=False))
+    """One panel per paper, most accurate ticket first: mean and confidence interval over seeds."""
+    rows = tables.rows.assign(label=[*map(_label, tables.rows.itertuples())])
+    panels = list(rows.groupby(["paper", "dataset"]))
     figure, axes = plt.subplots(1, len(panels), figsize=(5.4 * len(panels), 3.8), squeeze=False)
     for ax, ((paper, dataset), part) in zip(axes[0], panels, strict=True):
         shown = {name: look for name, look in LOOKS.items() if name in set(part["ablation"])}
+        tickets = part[part["ablation"] == "none"].groupby("label")["accuracy"].mean()
         sns.pointplot(
-            data=part.assign(label=[*map(_label, part.itertuples())]),
+            data=part,
             x="accuracy",
             y="label",
+            order=list(tickets.sort_values(ascending=False).index),
             hue="ablation",
             hue_order=list(shown),
             palette=[look.colour for look in shown.values()],
@@ -30,11 +33,13 @@ def draw(tables: Tables) -> Figure:
             dodge=0.5 if len(shown) > 1 else False,
             markersize=5,
             err_kws={"linewidth": 1.2},
+            legend=len(shown) > 1,
             ax=ax,
         )
-        for text, look in zip(ax.get_legend().get_texts(), shown.values(), strict=True):
-            text.set_text(look.label)
-        ax.get_legend().set_title("")
+        if legend := ax.get_legend():
+            for text, look in zip(legend.get_texts(), shown.values(), strict=True):
+                text.set_text(look.label)
+            legend.set_title("")
         ax.set_xlabel("test accuracy (%)")
         ax.set_ylabel("")
         ax.set_title(f"{str(paper).upper()}, {dataset}")

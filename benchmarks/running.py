@@ -1,8 +1,7 @@
 """Running the cells that are not done, alone or with other processes."""
 
 import multiprocessing
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from benchmarks.checks import check_cells, choose_device, choose_precision
 from benchmarks.cost import listing, pieces
 from benchmarks.options import Job
 from benchmarks.pipeline import Bench, run_cell
+from benchmarks.processor import tuned_processor
 from benchmarks.provenance import commit
 from benchmarks.registered import (
     LoadedFile,
@@ -60,7 +60,7 @@ def run(cells: Sequence[Cell], store: Store, job: Job, *, show: bool = True) -> 
     jobs = choose_jobs(job.jobs, missing, device)
     torch.set_num_threads(max(1, torch.get_num_threads() // jobs))
     helpers = [_helper(missing, store, job) for _ in range(jobs - 1)]
-    with watch.signals(), flushed_denormals():
+    with watch.signals(), tuned_processor():
         try:
             failures = run_cells(missing, store, bench)
         except Stopped as stop:
@@ -73,17 +73,6 @@ def run(cells: Sequence[Cell], store: Store, job: Job, *, show: bool = True) -> 
                 helper.join()
             watch.close()
     return FAILED if failures else DONE
-
-
-@contextmanager
-def flushed_denormals() -> Iterator[None]:
-    """Numbers too small to be normal count as zero: a CPU takes up to a hundred times as long for
-    them, and the moments of gates that stay closed decay into nothing else."""
-    torch.set_flush_denormal(True)
-    try:
-        yield
-    finally:
-        torch.set_flush_denormal(False)
 
 
 def _helper(cells: Sequence[Cell], store: Store, job: Job) -> multiprocessing.context.SpawnProcess:

@@ -16,6 +16,7 @@ from benchmarks.checks import choose_device, choose_precision
 from benchmarks.cost import forward_flops
 from benchmarks.options import Options, select
 from benchmarks.presets import Preset
+from benchmarks.processor import tuned_processor
 from benchmarks.provenance import commit
 from benchmarks.rows import device_name
 from benchmarks.store import require_writable, write_text
@@ -102,7 +103,8 @@ def _measure(
             for p in (False, True)
         )
         reset_peak_memory(device)
-        seconds = seconds_per_step(work, task, STEPS)
+        with tuned_processor():
+            seconds = seconds_per_step(work, task, STEPS)
         memory = peak_memory(device)
         with eager():
             plain_seconds = seconds_per_step(work, plain, STEPS)

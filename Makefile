@@ -1,10 +1,10 @@
 # make table2 [PRESET=demo|quick|paper] [SEEDS="0 1 2"] [ARGS="--only paper=cts"]
-# make compare METHOD=examples/my_method.py [COMPARISON=trained-tickets-1], and the same options
+# make compare METHOD=examples/my_method.py [COMPARISON=trained-tickets-2], and the same options
 PRESET ?= demo
 SEEDS ?=
 ARGS ?=
 METHOD ?=
-COMPARISON ?= trained-tickets-1
+COMPARISON ?= trained-tickets-2
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed

@@ -26,7 +26,7 @@ class Options(RunOptions):
     """A Python file that registers one method, or the name of one that is installed."""
     method_file: str = ""
     """The same, by name."""
-    comparison: str = "trained-tickets-1"
+    comparison: str = "trained-tickets-2"
     """The frozen comparison, of benchmarks/comparisons."""
 
 

@@ -22,17 +22,21 @@ def tuned_processor() -> Iterator[None]:
       it out again zeroed, page by page, at every step.
     """
     torch.set_flush_denormal(True)
-    _give_memory_back_above(1024 * MIB, 1024 * MIB)
+    _keep_free_memory(1024 * MIB)
     try:
         yield
     finally:
         torch.set_flush_denormal(False)
-        _give_memory_back_above(32 * MIB, 64 * MIB)  # what glibc comes to by itself
+        _keep_free_memory(64 * MIB)  # what glibc comes to by itself
 
 
-def _give_memory_back_above(one: int, at_the_top: int) -> None:
-    """Keep freed blocks below `one` bytes, and `at_the_top` bytes of the heap that are unused."""
+def _keep_free_memory(size: int) -> None:
+    """Let this many bytes at the top of the heap stay free before they go back to the system.
+
+    Blocks above 32 MiB do not come from the heap, as glibc has it by itself where blocks are large:
+    before glibc 2.38 a heap may find no place for an aligned block where one of its size was freed.
+    """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt:  # glibc's; elsewhere memory is kept or not as the system pleases
-        mallopt(M_MMAP_THRESHOLD, one)
-        mallopt(M_TRIM_THRESHOLD, at_the_top)
+        mallopt(M_MMAP_THRESHOLD, 32 * MIB)
+        mallopt(M_TRIM_THRESHOLD, size)

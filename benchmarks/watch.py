@@ -78,10 +78,11 @@ class Watch:
         self._price = seconds_per_step
 
     def step(self) -> None:
-        self.reach(min(self._behind + self._price, self._total))
+        self.reach(self._behind + self._price)
 
     def reach(self, work: float) -> None:
         """Set the bar to the work that is behind, whatever the steps added up to."""
+        work = min(work, self._total)
         self._bar.update(work - self._behind)
         self._behind = work
 

@@ -18,11 +18,12 @@ def draw(tables: Tables) -> Figure:
     for ax, ((paper, dataset), part) in zip(axes[0], panels, strict=True):
         shown = {name: look for name, look in LOOKS.items() if name in set(part["ablation"])}
         tickets = part[part["ablation"] == "none"].groupby("label")["accuracy"].mean()
+        ranked = tickets.reindex(part["label"].unique()).sort_values(ascending=False)
         sns.pointplot(
             data=part,
             x="accuracy",
             y="label",
-            order=list(tickets.sort_values(ascending=False).index),
+            order=list(ranked.index),  # a method whose ticket has not been run comes last
             hue="ablation",
             hue_order=list(shown),
             palette=[look.colour for look in shown.values()],

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from plots import (
+    ablations,
     comparison,
     layerwise,
     objective_values,
@@ -59,6 +60,15 @@ def results(path: Path) -> Path:
     path.parent.mkdir(parents=True)
     frame.to_csv(path, index=False)
     return path
+
+
+def test_table1_names_every_method_and_the_most_accurate_ticket_first(tmp_path: Path) -> None:
+    source = results(tmp_path / "demo" / "table1.csv")
+    rows = pd.read_csv(source)
+    shuffled = rows[rows["method"] == "ltr"].assign(method="snip", ablation="shuffle_layerwise")
+    pd.concat([shuffled, rows]).assign(search="full").to_csv(source, index=False)
+    _, cts = ablations.draw(Tables(source)).axes
+    assert [text.get_text() for text in cts.get_yticklabels()] == ["LTR", "CTS-KL", "SNIP"]
 
 
 def test_the_line_is_the_mean_over_seeds_and_ablations_stay_out(tmp_path: Path) -> None:

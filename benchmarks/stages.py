@@ -145,19 +145,21 @@ class StageKeeper:
     def _file(self, loop: str) -> Path:
         return self._path.with_name(f"{self._path.name}.{loop}.partial")
 
-    def resume(self, loop: str, state: Resumable) -> int:
+    def resume(self, loop: str, first: int, state: Resumable) -> int:
         path = self._file(loop)
         if not path.exists():
-            return 0
+            return first
         try:
             tensors, header = read_tensors(path)
             state.load(tensors)
             self._meter.set(self._mark, Spent(**json.loads(header["spent"])))
-            return int(header["step"])
+            step = int(header["step"])
         except (ValueError, KeyError, TypeError, RuntimeError) as error:
             # load() may have filled in a part: only a checkpoint written whole gets this far, so
             # this is a file from elsewhere. Better to stop than to go on from a mixture.
             raise ValueError(f"checkpoint {path} does not fit, delete it: {error}") from error
+        self._watch.skip(step - first)
+        return step
 
     def done(self, loop: str, step: int, state: Resumable) -> None:
         self._watch.step()

@@ -80,6 +80,16 @@ class Watch:
     def step(self) -> None:
         self.reach(self._behind + self._price)
 
+    def skip(self, steps: int) -> None:
+        """Move on by steps that an earlier run took, which say nothing of this one's pace."""
+        work = min(steps * self._price, self._total - self._behind)
+        self._behind += work
+        if not self._bar.disable:
+            self._bar.initial += work
+            self._bar.last_print_n += work
+            self._bar.n += work
+            self._bar.refresh()
+
     def reach(self, work: float) -> None:
         """Set the bar to the work that is behind, whatever the steps added up to."""
         work = min(work, self._total)

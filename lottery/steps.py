@@ -46,8 +46,8 @@ class Resumable:
 class Keeper(Protocol):
     """Who a loop reports to. It may keep the loop's state, show progress, or stop the loop."""
 
-    def resume(self, loop: str, state: Resumable) -> int:
-        """Fill in the state that was kept and return the first step to run; 0 if none was."""
+    def resume(self, loop: str, first: int, state: Resumable) -> int:
+        """Fill in the state that was kept and return the next step to run; `first` if none was."""
 
     def done(self, loop: str, step: int, state: Resumable) -> None:
         """Called when `step` steps are done. May raise to stop the loop."""
@@ -56,8 +56,8 @@ class Keeper(Protocol):
 class NoKeeper:
     """Keeps nothing."""
 
-    def resume(self, loop: str, state: Resumable) -> int:
-        return 0
+    def resume(self, loop: str, first: int, state: Resumable) -> int:
+        return first
 
     def done(self, loop: str, step: int, state: Resumable) -> None:
         pass
@@ -67,6 +67,6 @@ def run_steps(
     loop: str, steps: range, step: Callable[[int], None], state: Resumable, keeper: Keeper
 ) -> None:
     """Call `step(i)` for every i in `steps`, from where the keeper says the loop was."""
-    for i in range(max(steps.start, keeper.resume(loop, state)), steps.stop):
+    for i in range(keeper.resume(loop, steps.start, state), steps.stop):
         step(i)
         keeper.done(loop, i + 1, state)

@@ -91,8 +91,8 @@ class Checkpoints:
         self.first_steps: list[int] = []
         self._kept: dict[str, tuple[int, dict[str, Tensor]]] = {}
 
-    def resume(self, loop: str, state: Resumable) -> int:
-        step, tensors = self._kept.get(loop, (0, None))
+    def resume(self, loop: str, first: int, state: Resumable) -> int:
+        step, tensors = self._kept.get(loop, (first, None))
         if tensors is not None:
             state.load(tensors)
         self.first_steps.append(step)

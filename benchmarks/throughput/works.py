@@ -42,8 +42,8 @@ class Clock:
         self._device, self._steps = device, steps
         self._done: list[float] = []
 
-    def resume(self, loop: str, state: Resumable) -> int:
-        return 0
+    def resume(self, loop: str, first: int, state: Resumable) -> int:
+        return first
 
     def done(self, loop: str, step: int, state: Resumable) -> None:
         if self._device.type == "cuda" and step in (WARM_UP, WARM_UP + self._steps):

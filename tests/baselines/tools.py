@@ -59,9 +59,9 @@ class Recorder:
     def __init__(self) -> None:
         self.loops: dict[str, list[dict[str, Tensor]]] = {}
 
-    def resume(self, loop: str, state: Resumable) -> int:
+    def resume(self, loop: str, first: int, state: Resumable) -> int:
         self.loops[loop] = []
-        return 0
+        return first
 
     def done(self, loop: str, step: int, state: Resumable) -> None:
         self.loops[loop].append({name: t.clone() for name, t in state.tensors().items()})

@@ -72,8 +72,8 @@ def test_steps_run_in_order_and_are_reported() -> None:
 @pytest.mark.parametrize(("kept", "expected"), [(0, [3, 4, 5]), (4, [4, 5]), (6, []), (9, [])])
 def test_a_loop_goes_on_from_where_the_keeper_says(kept: int, expected: list[int]) -> None:
     class Kept(NoKeeper):
-        def resume(self, loop: str, state: Resumable) -> int:
-            return kept
+        def resume(self, loop: str, first: int, state: Resumable) -> int:
+            return kept or first
 
     ran: list[int] = []
     _, _, state = loop(torch.optim.SGD, lr=0.1)

@@ -112,9 +112,10 @@ class Kept:
     def __init__(self) -> None:
         self.step, self.tensors = 0, dict[str, Tensor]()
 
-    def resume(self, loop: str, state: Resumable) -> int:
-        if self.tensors:
-            state.load(self.tensors)
+    def resume(self, loop: str, first: int, state: Resumable) -> int:
+        if not self.tensors:
+            return first
+        state.load(self.tensors)
         return self.step
 
     def done(self, loop: str, step: int, state: Resumable) -> None:

@@ -34,11 +34,16 @@ def edge_popup(
 ) -> Found:
     """Learn a score per weight; every layer keeps its highest |score| (Section 3.2, Eq. 7).
 
+    The search sees augmented images, as in the authors' code.
+
     Args:
         network: the frozen base network; the paper's best has signed-constant weights.
         density: fraction kept in every layer (its public code calls this "prune_rate").
         scope: "layer" as published, or "global" for one ranking of all weights.
         lr, momentum, weight_decay, epochs, batch_size: of SGD with a cosine schedule.
+
+    Returns:
+        As scores |score|, or where layers do not compete its rank in the layer, in [0, 1).
 
     Raises:
         BadInput: a density that is none, or that keeps no weight.
@@ -67,5 +72,11 @@ def edge_popup(
         batch_size=batch_size,
         generator=generator,
         runner=runner,
+        augment=True,
     )
-    return Found(relaxation.mask(scores.abs()), scores=scores.abs(), log=log)
+    scores = scores.abs()
+    mask = relaxation.mask(scores)
+    if scope == "layer":
+        parts = [scores[e.span] for e in layout.entries]
+        scores = torch.cat([part.argsort().argsort() / len(part) for part in parts])
+    return Found(mask, scores=scores, log=log)

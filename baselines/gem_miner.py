@@ -35,28 +35,35 @@ def gem_miner(
     """Learn scores in [0, 1] whose rounding is the mask; freeze the lowest at zero (Algorithm 1).
 
     Every step projects the scores to [0, 1]. After e of E epochs density^(e / E) of the weights
-    are not frozen, so that the last freezing leaves the density asked for. The paper tunes lambda
-    and the rate for every density; these are its values at 1.44%.
+    are not frozen, so that the last freezing leaves the density asked for. The search sees
+    augmented images, as in the authors' code. The paper tunes lambda and the rate for every
+    density; these are its values at 1.44%.
 
     Args:
         lam: of the penalty lam * |scores|^2.
         lr, momentum, epochs, batch_size: of SGD with a cosine schedule.
         freeze_every: epochs between freezings.
 
+    Returns:
+        As scores the order of freezing: 2 e + score, of the last epoch e whose freezing could have
+        taken the weight.
+
     Raises:
         BadInput: a density that is none, or that keeps no weight.
     """
     kept_count(density, network.layout.total)
     alive = torch.ones_like(network.weights)
+    order = torch.zeros_like(alive, dtype=torch.float64)
     layout = network.layout
     start = torch.rand(layout.total, generator=child(generator, "scores", device="cpu"))
 
     def after_epoch(scores: Tensor, epoch: int) -> None:
         if epoch % freeze_every == 0 or epoch == epochs:
             within = Mask(layout, alive.bool())
+            order[within.keep] = 2 * epoch + scores[within.keep].double()
             alive.copy_(Mask.top(layout, scores, density ** (epoch / epochs), within).keep)
 
-    scores, log = search_gates(
+    _, log = search_gates(
         network,
         data,
         StraightThroughRounding(alive),
@@ -70,11 +77,12 @@ def gem_miner(
         batch_size=batch_size,
         generator=generator,
         runner=runner,
+        augment=True,
         after_epoch=after_epoch,
         alive=alive,
+        order=order,
     )
-    mask = Mask(layout, alive.bool())
-    return Found(mask, scores=scores.masked_fill(~mask.keep, -1.0), log=log)
+    return Found(Mask(layout, alive.bool()), scores=order, log=log)
 
 
 def projected_sgd(parameters: list[Tensor], **options: Any) -> torch.optim.Optimizer:

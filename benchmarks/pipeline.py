@@ -113,7 +113,7 @@ class CellWork:
 
     def _task(self) -> dict[str, Any]:
         """What determines the dense weights at the step where the method draws."""
-        not_task = "method options density ablation pruned_at source judged".split()
+        not_task = "method options density ablation pruned_at source revision judged".split()
         cell = self.cell.identity()
         return {
             **{name: value for name, value in cell.items() if name not in not_task},
@@ -161,8 +161,7 @@ class CellWork:
             return pack(found), {"log": found.log, "weights_sha256": before[0]}
 
         options = {"method": cell.method, "options": dict(cell.options), "density": cell.density}
-        if cell.source:
-            options["source"] = cell.source
+        options |= {k: v for k, v in cell.identity().items() if k in ("source", "revision")}
         stage = self.stages.get("found", {**self._task(), **options}, find)
         return unpack(stage, dense), stage.spent, stage.facts["weights_sha256"]
 

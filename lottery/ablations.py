@@ -45,16 +45,20 @@ def reinitialise(
 
 
 def invert(ticket: Ticket, generator: torch.Generator, fresh: Callable[[], Network]) -> Ticket:
-    """Keep as many weights, those of the lowest scores.
+    """Keep as many weights, those of the lowest scores; chance decides between equal ones.
 
     Raises:
         Inapplicable: the method left no scores.
     """
     if ticket.scores is None:
         raise Inapplicable("a ticket without scores cannot be inverted")
-    layout, density = ticket.mask.layout, ticket.mask.density
-    # From the end, so that ties go to the higher index: up to density 1/2 nothing is kept twice.
-    keep = Mask.top(layout, -ticket.scores.flip(0), density).keep.flip(0)
+    layout, before = ticket.mask.layout, ticket.mask.keep
+    order = torch.randperm(layout.total, generator=child(generator, "ties", device="cpu"))
+    order = order.to(before.device)
+    # What was pruned comes first among equals: up to density 1/2 nothing is kept twice.
+    order = order[before[order].int().argsort(stable=True)]
+    keep = torch.empty_like(before)
+    keep[order] = Mask.top(layout, -ticket.scores[order], ticket.mask.density).keep
     return replace(ticket, mask=Mask(layout, keep), scores=-ticket.scores)
 
 
@@ -72,7 +76,7 @@ def ablate(
     """Apply an ablation by name.
 
     Args:
-        generator: of the shuffle.
+        generator: of the shuffle, and of the inversion's choice between equal scores.
         fresh: makes the network with newly drawn initial weights; called only where needed.
 
     Raises:

@@ -22,7 +22,8 @@ def prune_in_rounds(
         score: from the gates of what is left, 0 or 1 and of shape (d,), to scores of that shape.
 
     Returns:
-        The mask, and as scores the last round's, with -inf where an earlier round pruned.
+        The mask, and the scores; of several rounds their order, first by the round in which a
+        weight was pruned and then by its score in that round.
 
     Raises:
         BadInput: a density that is none, or that keeps no weight.
@@ -32,12 +33,18 @@ def prune_in_rounds(
     if rounds < 1:
         raise ValueError(f"rounds must be at least 1, got {rounds}")
     mask = Mask.full(network.layout, network.device)
+    survived = torch.zeros_like(network.weights, dtype=torch.float64)
+    last = torch.zeros_like(survived)
     for r in range(1, rounds + 1):
         scores = score(mask.keep.float())
         check_finite(network.layout, scores)
-        scores = scores.masked_fill(~mask.keep, -torch.inf)
+        survived += mask.keep
+        last = torch.where(mask.keep, scores.double(), last)
         mask = Mask.top(network.layout, scores, density ** (r / rounds), within=mask)
-    return Found(mask, scores=scores)
+    if rounds == 1:
+        return Found(mask, scores=scores)
+    rank = torch.unique(last, return_inverse=True)[1]  # equal scores stay equal
+    return Found(mask, scores=survived * len(rank) + rank)
 
 
 def check_finite(layout: Layout, scores: Tensor) -> None:

@@ -64,6 +64,7 @@ def search_gates(
     batch_size: int,
     generator: torch.Generator,
     runner: Runner,
+    augment: bool = False,
     layer_gates: LayerGates | None = None,
     after_epoch: Callable[[Tensor, int], None] | None = None,
     **more_state: Tensor,
@@ -75,9 +76,10 @@ def search_gates(
         start: the gate parameter's initial value, shape (d,).
         optimiser: makes the optimiser of the gate parameter, at its full learning rate.
         schedule: factor on that learning rate, by fraction of the search in [0, 1).
-        epochs, batch_size: passes over the data, without augmentation.
+        epochs, batch_size: passes over the data.
         generator: parent of the data order and of the gate noise.
         runner: runs the loop, and judges the gates after each epoch if it has a judge.
+        augment: whether images are augmented as in training; in CTS they are not (Section IV-D).
         layer_gates: draw gates into these, with less memory, where the relaxation allows it.
         after_epoch: called with the gate parameter, which it may change in place, and the number
             of epochs done.
@@ -89,7 +91,7 @@ def search_gates(
     parameter = start.clone(memory_format=torch.contiguous_format).requires_grad_()
     steps = optimiser([parameter])
     full_lr = steps.param_groups[0]["lr"]
-    stream = data.stream(batch_size, generator)
+    stream = data.stream(batch_size, generator, augment=augment)
     total = epochs * stream.steps_per_epoch
     entries = network.layout.entries
     columns = COLUMNS + (JUDGED if runner.judge else ())

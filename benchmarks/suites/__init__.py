@@ -45,9 +45,12 @@ def get_suite(name: str, preset: Preset) -> tuple[Block, ...]:
 
 
 def cells_of(blocks: Iterable[Block], seeds: Iterable[int]) -> list[Cell]:
-    """All cells, each once: seed by seed, so that one whole table comes before the next seed
-    starts, and tickets before ablations."""
+    """All cells, each once, where it is printed first: seed by seed, so that one whole table comes
+    before the next seed starts, and tickets before ablations."""
     found = [line.cell for block in blocks for line in block.lines if line.cell]
     found.sort(key=lambda cell: cell.ablation != "none")
     cells = [replace(cell, seed=seed) for seed in seeds for cell in found]
-    return list({cell.key: cell for cell in cells}.values())
+    once: dict[str, Cell] = {}
+    for cell in cells:
+        once.setdefault(cell.key, cell)
+    return list(once.values())

@@ -8,23 +8,30 @@ import torch
 from torch import Tensor
 
 from baselines.edge_popup import edge_popup
+from lottery.ablations import ablate
 from lottery.batches import Data, Normalisation
 from lottery.data import DATASETS, Images
 from lottery.errors import BadInput
 from lottery.network import Network
 from lottery.randomness import generator
-from lottery.recipe import Recipe
-from lottery.runner import Runner
 from lottery.search import Found
+from lottery.ticket import Ticket
+from tests.baselines.tools import Recorder, runner
 from tests.lottery.test_cts import Wide, gated_logits
 
 SIZES = {"0.weight": 36, "5.weight": 400}
 FAN_IN = {"0.weight": 9, "5.weight": 40}
 
 
-def draw(network: Network, data: Data, density: float = 0.3, **options: Any) -> Found:
+def draw(
+    network: Network,
+    data: Data,
+    density: float = 0.3,
+    keeper: Recorder | None = None,
+    **options: Any,
+) -> Found:
     source = generator(0, "method", "edge_popup")
-    return edge_popup(network, data, density, source, runner=Runner(data, Recipe(), 0), **options)
+    return edge_popup(network, data, density, source, runner=runner(data, keeper), **options)
 
 
 def scores_of(found: Found) -> Tensor:
@@ -60,7 +67,7 @@ def test_with_global_scope_the_layers_compete(tiny: Network, digits: Data) -> No
 def test_scores_start_uniform_within_one_over_the_root_of_fan_in(
     tiny: Network, digits: Data
 ) -> None:
-    start = draw(tiny, digits, lr=0.0, epochs=1)
+    start = draw(tiny, digits, lr=0.0, epochs=1, scope="global")
     for name, part in start.mask.layout.views(scores_of(start)).items():
         bound = 1 / math.sqrt(FAN_IN[name])
         assert part.max() <= bound
@@ -75,16 +82,18 @@ def test_scores_start_uniform_within_one_over_the_root_of_fan_in(
 def test_it_is_sgd_on_the_scores(digits_images: Images, options: dict[str, Any]) -> None:
     """s <- s - lr * (momentum of sign(s) * dL/dgate + weight decay * s), the rate a half cosine.
 
-    The loss sees |s| alone and the search returns it, so that all scores may be taken positive
+    The loss sees |s| alone and a global search returns it, so that all scores may be taken positive
     at first; a score may change its sign later.
     """
     part = Images(digits_images.images[:40], digits_images.labels[:40])
     data = Data(part, DATASETS["digits"], Normalisation.of(part))
     module = Wide()
     network = Network(module)
-    scores = scores_of(draw(network, data, **{**options, "lr": 0.0}, epochs=1)).double()
+    start = draw(network, data, **{**options, "lr": 0.0}, epochs=1, scope="global")
+    scores = scores_of(start).double()
 
-    found = draw(network, data, **options, epochs=6)
+    recorder = Recorder()
+    found = draw(network, data, **options, epochs=6, keeper=recorder)
     density, lr = options.get("density", 0.3), options.get("lr", 0.1)
     momentum, decay = options.get("momentum", 0.9), options.get("weight_decay", 1e-4)
     x, y = data.take(torch.arange(40))
@@ -97,10 +106,24 @@ def test_it_is_sgd_on_the_scores(digits_images: Images, options: dict[str, Any])
         (g,) = torch.autograd.grad(-log_p[torch.arange(40), y].mean(), gates)
         buffer = momentum * buffer + scores.sign() * g + decay * scores
         scores = scores - lr * 0.5 * (1 + math.cos(math.pi * t / 6)) * buffer
-    torch.testing.assert_close(scores_of(found).double(), scores.abs(), rtol=1e-5, atol=1e-5)
+    last = recorder.trace("search", "parameter")[-1]
+    torch.testing.assert_close(last.double().abs(), scores.abs(), rtol=1e-5, atol=1e-5)
     assert found.mask.keep.nonzero().flatten().tolist() == top_of_layers(scores, density)
     if lr == 2.0:
         assert (scores < 0).any()
+
+
+def test_inverted_it_keeps_the_lowest_of_every_layer(tiny: Network, digits: Data) -> None:
+    """Its layers do not compete; turned round they do not either."""
+    recorder = Recorder()
+    found = draw(tiny, digits, 0.1, recorder, epochs=1)
+    ticket = Ticket(found.mask, 0, scores=found.scores)
+    inverted = ablate("invert", ticket, generator(0), lambda: tiny).mask
+    sizes = recorder.trace("search", "parameter")[-1].abs()
+    assert inverted.kept_per_layer() == found.mask.kept_per_layer()
+    for entry in tiny.layout.entries:
+        part, keep = sizes[entry.span], inverted.keep[entry.span]
+        assert part[keep].max() < part[~keep].min()
 
 
 @pytest.mark.parametrize("density", [0, 1.5, -1, math.nan])

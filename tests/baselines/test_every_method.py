@@ -9,7 +9,7 @@ from torch import Tensor
 import baselines  # noqa: F401  (registers the methods)
 import lottery.crbg
 import lottery.cts  # noqa: F401
-from lottery.batches import Data
+from lottery.batches import Data, Stream
 from lottery.errors import UnknownName
 from lottery.mask import Mask
 from lottery.network import Network
@@ -93,6 +93,34 @@ def test_scores_rank_the_kept_above_the_pruned(name: str, tiny: Network, digits:
         keep, scores = found.mask.keep[part], found.scores[part]
         if keep.any() and not keep.all():
             assert scores[keep].min() >= scores[~keep].max()
+
+
+def test_searches_augment_where_their_authors_do(
+    tiny: Network, digits: Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that train weights, and of the others Gem-Miner and edge-popup."""
+    seen = set()
+
+    def spy(
+        self: Data, batch_size: int, generator: torch.Generator, *, augment: bool = False
+    ) -> Stream:
+        seen.add(augment)
+        return Stream(self, batch_size, generator, augment)
+
+    monkeypatch.setattr(Data, "stream", spy)
+    found = {}
+    for name in set(SEARCHES) - TRAIN_ONLY:
+        seen.clear()
+        draw(name, tiny, digits)
+        found[name] = True in seen
+    assert {name for name, augmented in found.items() if augmented} == {
+        "continuous_sparsification",
+        "edge_popup",
+        "edge_popup_epsilon",
+        "gem_miner",
+        "sparse_vd",
+    }
+    assert {"cts", "crbg", "l0_hard_concrete"} <= set(found)
 
 
 @pytest.mark.parametrize("name", NAMES)

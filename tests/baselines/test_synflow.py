@@ -77,8 +77,8 @@ def test_rounds_prune_exponentially_and_score_anew(digits: Data) -> None:
         keep = chosen(scores, round(0.03 ** (r / 5) * d), among=keep)
     found_scores, found = draw(network, digits, 0.03, rounds=5)
     assert torch.equal(found.mask.keep, keep)
-    assert torch.equal(found_scores == -torch.inf, ~before)
-    torch.testing.assert_close(found_scores[before], scores[before], rtol=1e-6, atol=0)
+    assert torch.equal(found_scores >= 5 * d, before)  # scored in all five rounds
+    assert found_scores[keep].min() > found_scores[~keep].max()
     assert not torch.equal(draw(network, digits, 0.03, rounds=1)[1].mask.keep, keep)
     assert methods["synflow"].options["rounds"] == 100
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.cells import Cell, content_hash, without_defaults
+from benchmarks.cells import REVISIONS, Cell, content_hash, without_defaults
 from benchmarks.presets import get_preset, load_presets
 from benchmarks.registered import methods
 from benchmarks.suites import SUITES, cells_of, get_suite
@@ -37,6 +37,16 @@ def test_where_a_cell_is_printed_does_not_change_its_key(label: str) -> None:
 )
 def test_what_determines_the_result_changes_the_key(change: dict[str, object]) -> None:
     assert replace(CELL, **change).key != CELL.key  # type: ignore[arg-type]
+
+
+def test_a_methods_revision_changes_its_keys_and_no_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = CELL.key, replace(CELL, method="snip").key
+    monkeypatch.setitem(REVISIONS, "cts", 1)
+    assert CELL.key != before[0]
+    assert replace(CELL, method="snip").key == before[1]
+    assert set(REVISIONS) <= set(methods.names())
 
 
 def test_defaults_do_not_enter_the_key() -> None:

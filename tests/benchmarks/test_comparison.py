@@ -1,8 +1,10 @@
 """Comparisons are frozen."""
 
+from typing import Any
+
 import pytest
 
-from benchmarks.cells import content_hash
+from benchmarks.cells import Cell, content_hash
 from benchmarks.comparison import Candidate, comparison_names, get_comparison
 from benchmarks.presets import get_preset
 from benchmarks.registered import methods
@@ -22,12 +24,17 @@ FROZEN = {
 MINE = Candidate("mine", "init", "abc")
 
 
+def what_is_asked(cell: Cell) -> dict[str, Any]:
+    """Without how often the suite's own code has been mended."""
+    return {name: value for name, value in cell.identity().items() if name != "revision"}
+
+
 def test_no_comparison_has_changed() -> None:
     found = {
         (name, preset): content_hash(
             {
                 "cells": sorted(
-                    content_hash({**cell.identity(), "protocol": ""})
+                    content_hash({**what_is_asked(cell), "protocol": ""})
                     for cell in cells_of(
                         comparison.blocks(comparison.preset(preset), MINE),
                         comparison.preset(preset).seeds,

@@ -148,6 +148,17 @@ def test_an_inverted_ticket_keeps_as_many_and_others(scores: list[float], count:
     assert common == max(0, 2 * count - d)
 
 
+def test_chance_decides_between_equal_scores() -> None:
+    """The first or the last of them would empty whole layers."""
+    scores = torch.zeros(66)
+    scores[:10] = 1
+    ticket = ticket_of(scores, 10 / 66)
+    masks = [apply("invert", ticket, seed).mask for seed in range(20)]
+    assert torch.stack([mask.keep for mask in masks]).any(0).sum() > 50
+    assert not any(mask.keep[:10].any() for mask in masks)
+    assert apply("invert", ticket, 3).mask.sha256 == masks[3].sha256
+
+
 def test_a_ticket_without_scores_cannot_be_inverted(ticket: Ticket) -> None:
     bare = Ticket(ticket.mask, 5, ticket.weights, ticket.rest)
     with pytest.raises(ValueError, match="a ticket without scores cannot be inverted"):

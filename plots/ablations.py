@@ -1,21 +1,20 @@
 """Methods at one density beside their ablations: CTS Table I."""
 
-import matplotlib.pyplot as plt
-import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
 from plots import style
-from plots.drawing import Tables
+from plots.drawing import Tables, panels
 from plots.sanity_checks import LOOKS
 
 
 def draw(tables: Tables) -> Figure:
     """One panel per paper, most accurate ticket first: mean and confidence interval over seeds."""
-    rows = tables.rows.assign(label=[*map(_label, tables.rows.itertuples())])
-    panels = list(rows.groupby(["paper", "dataset"]))
-    figure, axes = plt.subplots(1, len(panels), figsize=(5.4 * len(panels), 3.8), squeeze=False)
-    for ax, ((paper, dataset), part) in zip(axes[0], panels, strict=True):
+    labels = [style.look(name).label for name in style.method_ids(tables.rows)]
+    rows = tables.rows.assign(label=labels).sort_values("paper", kind="stable")
+    rows = style.one_per_seed(rows, "paper", "label", "ablation")
+    figure, found = panels(rows, ["paper", "dataset"], (5.4, 3.8))
+    for ax, (paper, dataset), part in found:
         shown = {name: look for name, look in LOOKS.items() if name in set(part["ablation"])}
         tickets = part[part["ablation"] == "none"].groupby("label")["accuracy"].mean()
         ranked = tickets.reindex(part["label"].unique()).sort_values(ascending=False)
@@ -28,8 +27,7 @@ def draw(tables: Tables) -> Figure:
             hue_order=list(shown),
             palette=[look.colour for look in shown.values()],
             markers=[look.marker for look in shown.values()],
-            errorbar=("ci", 95) if part["seed"].nunique() > 1 else None,
-            seed=0,  # of the interval's bootstrap
+            errorbar=style.interval,
             linestyle="none",
             dodge=0.5 if len(shown) > 1 else False,
             markersize=5,
@@ -45,8 +43,3 @@ def draw(tables: Tables) -> Figure:
         ax.set_ylabel("")
         ax.set_title(f"{str(paper).upper()}, {dataset}")
     return figure
-
-
-def _label(row: "pd.Series[str]") -> str:
-    look = style.look(style.method_id(row.method, row.objective, row.options))
-    return f"Quick {look.label}" if row.search == "quick" else look.label

@@ -30,7 +30,7 @@ def draw(tables: Tables) -> Figure:
         for column, (density, group) in enumerate(by_density):
             ax = figure.add_subplot(grid[2 * i + 1, column])
             _by_cost(ax, group)
-            ax.set_title(f"{100 * (1 - float(str(density))):.3g}% removed; line: the front")
+            ax.set_title(f"{style.removed(float(str(density)))} removed; line: the front")
             ax.set_ylabel("" if column else "test accuracy (%)")
     return figure
 
@@ -68,8 +68,7 @@ def _by_cost(ax: Axes, points: pd.DataFrame) -> None:
 def _marks(point: "pd.Series[Any]") -> dict[str, Any]:
     """How a method is drawn; the one that is compared stands out."""
     mine = bool(point["candidate"])
-    named = style.look(style.method_id(point["method"], point["objective"], point["options"]))
-    look = CANDIDATE if mine else named
+    look = CANDIDATE if mine else style.look(style.method_id(point))
     return {
         "color": look.colour,
         "marker": look.marker,

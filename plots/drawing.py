@@ -2,9 +2,11 @@
 
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from plots import style
@@ -39,6 +41,38 @@ class Tables:
         if joined.empty:
             raise NothingToDraw(f"{path} has no lines of these rows")
         return joined
+
+
+Panel = tuple[Axes, Any, pd.DataFrame]
+
+
+def panels(
+    rows: pd.DataFrame, by: Any, size: tuple[float, float], columns: int = 99, **more: Any
+) -> tuple[Figure, list[Panel]]:
+    """A figure with a panel for each group of rows, in the order of the file.
+
+    Args:
+        by: what pandas groups by.
+        size: of a panel, width and height in inches.
+        columns: how many panels there are side by side at most.
+        more: for plt.subplots.
+
+    Returns:
+        The figure, and of each panel its axes, the group's name and its rows.
+
+    Raises:
+        NothingToDraw: there are no rows.
+    """
+    groups = list(rows.groupby(by, sort=False))
+    if not groups:
+        raise NothingToDraw("there are no rows for it yet")
+    columns = min(columns, len(groups))
+    lines = -(-len(groups) // columns)
+    whole = (size[0] * columns, size[1] * lines)
+    figure, axes = plt.subplots(lines, columns, figsize=whole, squeeze=False, **more)
+    for ax in axes.flat[len(groups) :]:
+        ax.set_visible(False)
+    return figure, [(ax, *group) for ax, group in zip(axes.flat, groups, strict=False)]
 
 
 def draw(name: str, source: Path, target: Path) -> None:

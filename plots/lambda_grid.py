@@ -1,11 +1,11 @@
 """Validation accuracy and sparsity by lambda: the grid search of CRBG Section IV-A."""
 
-import matplotlib.pyplot as plt
 import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from plots.drawing import Tables
+from plots import style
+from plots.drawing import Tables, panels
 from plots.regions import ACCURACY, PRUNED
 
 
@@ -13,9 +13,8 @@ def draw(tables: Tables) -> Figure:
     """One panel per model; the pressure's strength is lambda."""
     lines = tables.details("search")
     ends = lines[lines["epoch"] == lines.groupby("cell_key")["epoch"].transform("max")]
-    panels = list(ends.groupby(["model", "dataset"], sort=False))
-    figure, axes = plt.subplots(1, len(panels), figsize=(4.4 * len(panels), 3.6), squeeze=False)
-    for ax, ((model, dataset), part) in zip(axes[0], panels, strict=True):
+    figure, found = panels(ends, ["model", "dataset"], (4.4, 3.6))
+    for ax, (model, dataset), part in found:
         for values, label, colour, marker in (
             (part["accuracy"], "validation accuracy", ACCURACY, "o"),
             (100 * (1 - part["density"]), "sparsity", PRUNED, "s"),
@@ -23,8 +22,7 @@ def draw(tables: Tables) -> Figure:
             sns.lineplot(
                 x=part["strength"],
                 y=values,
-                errorbar=("ci", 95) if part["seed"].nunique() > 1 else None,
-                seed=0,  # of the interval's bootstrap
+                errorbar=style.interval,
                 ax=ax,
                 label=label,
                 color=colour,

@@ -1,26 +1,18 @@
 """Sparsity of every layer of a strong ticket, one panel per model: CRBG Fig. 2."""
 
-import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from plots.drawing import NothingToDraw, Tables
+from plots.drawing import Tables, panels
 from plots.regions import PRUNED
 
 
 def draw(tables: Tables) -> Figure:
-    """CRBG's tickets, mean over seeds.
-
-    Raises:
-        NothingToDraw: there are none.
-    """
+    """CRBG's tickets, mean over seeds."""
     lines = tables.details("layers")
     lines = lines[lines["epoch"].isna() & (lines["method"] == "crbg")]
-    panels = list(lines.groupby(["model", "dataset"], sort=False))
-    if not panels:
-        raise NothingToDraw("no layers of CRBG's tickets")
-    figure, axes = plt.subplots(len(panels), 1, figsize=(7.0, 2.9 * len(panels)), squeeze=False)
-    for ax, ((model, dataset), part) in zip(axes[:, 0], panels, strict=True):
+    figure, found = panels(lines, ["model", "dataset"], (7.0, 2.9), columns=1)
+    for ax, (model, dataset), part in found:
         sparsity = 100 * (1 - part["kept"] / part["params"])
         mean = sparsity.groupby(part["layer"], sort=False).mean()
         ax.bar(range(1, len(mean) + 1), mean, color=PRUNED, edgecolor="black", linewidth=0.4)

@@ -1,24 +1,22 @@
 """What each layer keeps, over its size: CTS Fig. 6."""
 
-import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from plots import style
-from plots.drawing import Tables
+from plots.drawing import Tables, panels
 
 
 def draw(tables: Tables) -> Figure:
     """One panel per model and density."""
     layers = tables.details("layers")
     layers = layers[layers["epoch"].isna()]
-    panels = list(layers.groupby(["model", "density_requested"], sort=False))
-    figure, axes = plt.subplots(1, len(panels), figsize=(5.6 * len(panels), 3.8), squeeze=False)
-    for ax, ((model, density), part) in zip(axes[0], panels, strict=True):
+    figure, found = panels(layers, ["model", "density_requested"], (5.6, 3.8))
+    for ax, (model, density), part in found:
         draw_panel(ax, part)
-        ax.set_title(f"{model} at {100 * (1 - float(str(density))):.3g}% sparsity")
+        ax.set_title(f"{model} at {style.removed(density)} sparsity")
     return figure
 
 
@@ -36,8 +34,7 @@ def draw_panel(ax: Axes, layers: pd.DataFrame) -> None:
     layers = layers.assign(
         position=layers["layer"].map(names.index), share=layers["kept"] / layers["params"]
     )
-    ids = [*map(style.method_id, layers["method"], layers["objective"], layers["options"])]
-    for name, group in layers.groupby(ids, sort=False):
+    for name, group in layers.groupby(style.method_ids(layers), sort=False):
         style.mean_line(ax, group, "position", "share", style.look(str(name)), markersize=5)
     # A layer that lost everything lies below the axis: it has no place on a logarithmic one.
     ax.set_yscale("log")

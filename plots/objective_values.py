@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from plots import style
-from plots.drawing import Tables
+from plots.drawing import NothingToDraw, Tables
 
 TITLES = {
     "loss": "loss",
@@ -18,52 +18,56 @@ TITLES = {
 }
 # Saliency criteria with a name of their own, and the objectives that they stand for (Section III).
 STANDS_FOR = {"snip": ("loss", "delta_loss"), "grasp": ("grad_norm",)}
-LOOKS = {
-    "cts gradbalance": style.LOOKS["cts kl"]._replace(label="Quick CTS, GradBalance"),
-    "cts lagrange": style.LOOKS["cts loss"]._replace(label="Quick CTS, Lagrange"),
-    "imp": style.LOOKS["imp"]._replace(label="LTR (k = 0)"),
-}
 
 
 def draw(tables: Tables) -> Figure:
-    """A line of panels for each model and place of drawing."""
+    """A line of panels for each model and place of drawing.
+
+    Raises:
+        NothingToDraw: no row has values.
+    """
     values = tables.details("objectives")
-    groups = list(values.groupby(["pruned_at", "model"], sort=False))
-    named = [_objectives(group) for _, group in groups]
-    columns = max(len(names) for names in named)
+    groups = [
+        (model, pruned_at, [(name, part) for name in TITLES if len(part := _part(group, name))])
+        for (pruned_at, model), group in values.groupby(["pruned_at", "model"], sort=False)
+    ]
+    columns = max(len(parts) for *_, parts in groups)
+    if not columns:
+        raise NothingToDraw("no objective has values of the tickets drawn for it yet")
     figure, axes = plt.subplots(
         len(groups), columns, figsize=(3.4 * columns, 3.2 * len(groups)), squeeze=False
     )
-    for line, ((pruned_at, model), group), names in zip(axes, groups, named, strict=True):
-        for ax in line[len(names) :]:
+    for line, (model, pruned_at, parts) in zip(axes, groups, strict=True):
+        for ax in line[len(parts) :]:
             ax.set_visible(False)
-        for ax, name in zip(line, names, strict=False):
-            _panel(ax, group, name)
+        for ax, (name, part) in zip(line, parts, strict=False):
+            _panel(ax, part, name)
             place = "initialisation" if pruned_at == "init" else "the rewind point"
             ax.set_title(f"{model} at {place}")
     return figure
 
 
-def _objectives(group: pd.DataFrame) -> list[str]:
-    """The objectives that tickets were drawn for, and those of the named criteria without them."""
-    searched = set(group["objective"].dropna())
-    wanted = searched or {"delta_loss", "grad_norm"}
-    return [name for name in TITLES if name in wanted]
-
-
-def _panel(ax: Axes, group: pd.DataFrame, objective: str) -> None:
+def _part(group: pd.DataFrame, objective: str) -> pd.DataFrame:
+    """An objective's values of the tickets drawn for it and of those drawn for none; no lines for
+    an objective that no ticket was drawn for."""
     part = group[group["objectives_objective"] == objective]
+    searched = set(group["objective"].dropna()) or {"delta_loss", "grad_norm"}
+    if objective not in searched:
+        return part.iloc[:0]
     drawn_for = part["objective"].isin([objective]) | part["objective"].isna()
-    others = part["method"].map(lambda m: objective not in STANDS_FOR.get(m, (objective,)))
-    part = part[drawn_for & ~others].copy()
+    others = [method for method, named in STANDS_FOR.items() if objective not in named]
+    return part[drawn_for & ~part["method"].isin(others)]
+
+
+def _panel(ax: Axes, part: pd.DataFrame, objective: str) -> None:
+    part = part.copy()
     if objective == "grad_norm":  # minimised as its negative
         part["value"] = -part["value"]
     part["id"] = part["method"].where(
         part["method"] != "cts", "cts " + part["gradient_step"].astype(str)
     )
     for name, lines in part.groupby("id", sort=False):
-        look = LOOKS.get(str(name), style.look(str(name)))
-        style.mean_line(ax, lines, "density_requested", "value", look)
+        style.mean_line(ax, lines, "density_requested", "value", style.look(str(name)))
     style.sparsity_axis(ax, part["density_requested"].tolist())
     positive = part["value"][part["value"] > 0]
     if len(positive) == len(part) and positive.max() > 20 * positive.min():

@@ -1,10 +1,9 @@
 """Tickets against their ablations, one panel per method: CTS Figs. 4 and 5."""
 
-import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from plots import style
-from plots.drawing import Tables
+from plots.drawing import Tables, panels
 
 LOOKS = {
     "none": style.Look("ticket", "#0072B2", "o", "-"),
@@ -17,16 +16,9 @@ LOOKS = {
 def draw(tables: Tables) -> Figure:
     """Mean and confidence band over seeds of each ticket and its ablations."""
     rows = tables.rows
-    ids = [*map(style.method_id, rows["method"], rows["objective"], rows["options"])]
-    panels = list(rows.groupby([rows["model"], ids], sort=False))
-    columns = min(3, len(panels))
-    lines = -(-len(panels) // columns)
-    figure, axes = plt.subplots(
-        lines, columns, figsize=(3.6 * columns, 3.1 * lines), squeeze=False, sharey=True
-    )
-    for ax in axes.flat[len(panels) :]:
-        ax.set_visible(False)
-    for ax, ((model, name), part) in zip(axes.flat, panels, strict=False):
+    by = [rows["model"], style.method_ids(rows)]
+    figure, found = panels(rows, by, (3.6, 3.1), columns=3, sharey=True)
+    for ax, (model, name), part in found:
         for ablation, look in LOOKS.items():
             group = part[part["ablation"] == ablation]
             if group.empty:
@@ -35,5 +27,6 @@ def draw(tables: Tables) -> Figure:
         style.sparsity_axis(ax, part["density_requested"].tolist())
         at = part["pruned_at"].iloc[0]
         ax.set_title(f"{style.look(str(name)).label}, drawn at {at}, {model}")
-        ax.set_ylabel("test accuracy (%)")
+    for ax, *_ in found:  # the panels share it: not before all are drawn
+        style.accuracy_axis(ax)
     return figure

@@ -1,10 +1,9 @@
 """How searches went: objective, expected and realised density, pressure strength by epoch."""
 
-import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from plots import style
-from plots.drawing import Tables
+from plots.drawing import Tables, panels
 
 PANELS = {
     "search_objective": "objective",
@@ -18,22 +17,19 @@ def draw(tables: Tables) -> Figure:
     """One column of panels per quantity, one line per search: mean over seeds."""
     log = tables.details("search")
     log = log[log["ablation"] == "none"]
-    tasks = list(log.groupby(["model", "dataset"], sort=False))
-    figure, axes = plt.subplots(
-        len(tasks), len(PANELS), figsize=(3.4 * len(PANELS), 3 * len(tasks)), squeeze=False
-    )
-    for line, ((model, dataset), task) in zip(axes, tasks, strict=True):
-        for ax, (column, label) in zip(line, PANELS.items(), strict=True):
-            ids = [*map(style.method_id, task["method"], task["objective"], task["options"])]
-            densities = task["density_requested"].fillna(0)
-            for (name, density), group in task.groupby([ids, densities], sort=False):
-                look = style.look(str(name))
-                wanted = f" at {100 * (1 - float(str(density))):.4g}%" if density else ""
-                look = look._replace(label=look.label + wanted)
-                style.mean_line(ax, group, "epoch", column, look, markersize=3)
-            if "density" in column:
-                ax.set_yscale("log")
-            ax.set_ylabel(label)
-            ax.set_title(f"{model}, {dataset}")
-            ax.legend(fontsize="xx-small")
+    log = log.melt([c for c in log if c not in PANELS], list(PANELS), "panel", "shown")
+    log = log.sort_values(["model", "dataset"], kind="stable")
+    figure, found = panels(log, ["model", "dataset", "panel"], (3.4, 3), len(PANELS))
+    for ax, (model, dataset, column), part in found:
+        by = [style.method_ids(part), part["density_requested"].fillna(0)]
+        for (name, density), group in part.groupby(by, sort=False):
+            look = style.look(str(name))
+            wanted = f" at {style.removed(float(str(density)))}" if density else ""
+            look = look._replace(label=look.label + wanted)
+            style.mean_line(ax, group, "epoch", "shown", look, markersize=3)
+        if "density" in column:
+            ax.set_yscale("log")
+        ax.set_ylabel(PANELS[column])
+        ax.set_title(f"{model}, {dataset}")
+        ax.legend(fontsize="xx-small")
     return figure

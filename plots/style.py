@@ -1,5 +1,6 @@
 """How every figure looks: one colour, marker and line per method, readable in grey print too."""
 
+import math
 from typing import Any, NamedTuple
 
 import matplotlib
@@ -8,6 +9,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from scipy import stats
 
 
 class Look(NamedTuple):
@@ -23,6 +25,9 @@ _BLUE, _SKY, _GREEN, _ORANGE = "#0072B2", "#56B4E9", "#009E73", "#E69F00"
 _RED, _PINK, _OLIVE, _GREY, _BLACK = "#D55E00", "#CC79A7", "#8A7D00", "#767676", "#000000"
 LOOKS = {
     "cts kl": Look("CTS-KL", _BLUE, "o", "-"),
+    "cts kl quick": Look("Quick CTS-KL", _BLUE, "o", "--"),
+    "cts gradbalance": Look("Quick CTS, GradBalance", _BLUE, "H", "-"),
+    "cts lagrange": Look("Quick CTS, Lagrange", _BLUE, "H", "--"),
     "cts loss": Look("CTS-loss", _SKY, "s", "--"),
     "cts delta_loss": Look("CTS-Δloss", _GREEN, "v", "--"),
     "cts grad_norm": Look("CTS-gradient norm", _ORANGE, "P", "-."),
@@ -57,15 +62,30 @@ def look(name: str) -> Look:
     return LOOKS.get(name, Look(name, "#444444", "p", "-."))
 
 
-def method_id(method: str, objective: object, options: object) -> str:
-    """The key of LOOKS for a result row: objectives and layer shares are told apart."""
-    parts = [method]
-    if isinstance(objective, str):
-        parts.append(objective)
+def method_id(row: "pd.Series[Any]") -> str:
+    """The key of LOOKS for a result row: objectives, short searches and layer shares are told
+    apart."""
+    parts = [str(row["method"])]
+    if isinstance(row["objective"], str):
+        parts.append(row["objective"])
+    if row.get("search") == "quick":
+        parts.append("quick")
+    options = row["options"]
     for told_apart in ("layers=erk", "pressure=gradbalance", "pressure=lagrange", "scope=global"):
         if told_apart in str(options):
             parts.append(told_apart.partition("=")[2])
     return " ".join(parts)
+
+
+def method_ids(rows: pd.DataFrame) -> list[str]:
+    """The key of LOOKS for every row."""
+    return [method_id(row) for _, row in rows.iterrows()]
+
+
+def removed(density: float) -> str:
+    """A density as the percentage of weights removed; enough digits where few are left."""
+    percent = 100 * (1 - density)
+    return f"{percent:.1f}%" if percent < 99.9 else f"{percent:.2f}%"
 
 
 def apply() -> None:
@@ -76,14 +96,27 @@ def apply() -> None:
 
 
 def sparsity_axis(ax: Axes, densities: list[float]) -> None:
-    """A logarithmic density axis, sparser to the right, its ticks labelled as percent removed."""
+    """A logarithmic density axis, sparser to the right, its ticks labelled as percent removed.
+
+    A ticket that lost everything has no place on it.
+    """
+    densities = [density for density in densities if density > 0]
+    if not densities:
+        return
     ax.set_xscale("log")
     margin = max(1.15, (max(densities) / min(densities)) ** 0.08)
     ax.set_xlim(max(densities) * margin, min(densities) / margin)
     ax.xaxis.set_major_locator(FixedLocator(_apart(sorted(set(densities)), margin)))
     ax.xaxis.set_minor_locator(NullLocator())
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda density, _: f"{100 * (1 - density):.3g}%"))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda density, _: removed(density)))
     ax.set_xlabel("sparsity (weights removed; log scale of density)")
+
+
+def accuracy_axis(ax: Axes) -> None:
+    """Labels the vertical axis; an interval may reach beyond what an accuracy can be."""
+    low, high = ax.get_ylim()
+    ax.set_ylim(max(low, 0), min(high, 101))
+    ax.set_ylabel("test accuracy (%)")
 
 
 def _apart(densities: list[float], factor: float) -> list[float]:
@@ -97,11 +130,11 @@ def _apart(densities: list[float], factor: float) -> list[float]:
 
 def mean_line(ax: Axes, group: pd.DataFrame, x: str, y: str, seen: Look, **more: Any) -> None:
     """Mean and 95% confidence band over seeds of a method, in its look."""
+    group = one_per_seed(group, x)
     sns.lineplot(
         x=group[x],
         y=group[y],
-        errorbar=("ci", 95) if group["seed"].nunique() > 1 else None,
-        seed=0,  # of the interval's bootstrap
+        errorbar=interval if group["seed"].nunique() > 1 else None,
         ax=ax,
         label=seen.label,
         color=seen.colour,
@@ -109,3 +142,17 @@ def mean_line(ax: Axes, group: pd.DataFrame, x: str, y: str, seen: Look, **more:
         linestyle=seen.line,
         **more,
     )
+
+
+def one_per_seed(rows: pd.DataFrame, *by: str) -> pd.DataFrame:
+    """The last row of each seed: a file may hold rows of settings that have changed since."""
+    return rows.drop_duplicates([*by, "seed"], keep="last")
+
+
+def interval(values: "pd.Series[float]") -> tuple[float, float]:
+    """Ends of the mean's 95% confidence interval by Student's t; NaN for a single value."""
+    if len(values) < 2:
+        return math.nan, math.nan
+    numbers = values.to_numpy(float)
+    centre, half = numbers.mean(), stats.sem(numbers) * stats.t.ppf(0.975, len(numbers) - 1)
+    return float(centre - half), float(centre + half)

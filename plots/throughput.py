@@ -1,10 +1,9 @@
 """Milliseconds a step by kind of work, beside plain float32 and the roofline."""
 
-import matplotlib.pyplot as plt
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from plots.drawing import Tables
+from plots.drawing import Tables, panels
 
 BARS = {
     "ms_per_step": ("the suite's engine", "#0072B2"),
@@ -15,15 +14,15 @@ BARS = {
 
 def draw(tables: Tables) -> Figure:
     """One panel per device, model and batch size."""
-    panels = list(tables.rows.groupby(["device", "model", "batch_size"], sort=False))
-    figure, axes = plt.subplots(1, len(panels), figsize=(4.6 * len(panels), 3.4), squeeze=False)
-    for ax, ((device, model, batch_size), part) in zip(axes[0], panels, strict=True):
+    figure, found = panels(tables.rows, ["device", "model", "batch_size"], (4.6, 3.4))
+    for ax, (device, model, batch_size), part in found:
         long = part.melt("work", list(BARS), var_name="bar", value_name="ms")
         palette = {name: colour for name, (_, colour) in BARS.items()}
         sns.barplot(long, x="ms", y="work", hue="bar", palette=palette, ax=ax)
-        for text, (label, _) in zip(ax.get_legend().get_texts(), BARS.values(), strict=True):
-            text.set_text(label)
-        ax.get_legend().set_title("")
+        if legend := ax.get_legend():
+            for text, (label, _) in zip(legend.get_texts(), BARS.values(), strict=True):
+                text.set_text(label)
+            legend.set_title("")
         ax.set_xlabel("milliseconds a step")
         ax.set_ylabel("")
         ax.set_title(f"{model}, batch {batch_size}\n{device}", fontsize="small")

@@ -1,25 +1,17 @@
 """Accuracy and sparsity along a search, one panel per model: CRBG Fig. 1."""
 
-import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from plots.drawing import NothingToDraw, Tables
+from plots.drawing import Tables, panels
 from plots.regions import ACCURACY, draw_regions, legend
 
 
 def draw(tables: Tables) -> Figure:
-    """The searches that were judged after every epoch.
-
-    Raises:
-        NothingToDraw: there is none.
-    """
+    """The searches that were judged after every epoch."""
     lines = tables.details("search")
     lines = lines[lines["search_accuracy"].notna()]
-    panels = list(lines.groupby(["method", "model", "dataset"], sort=False))
-    if not panels:
-        raise NothingToDraw("no search was judged after every epoch")
-    figure, axes = plt.subplots(1, len(panels), figsize=(4.4 * len(panels), 4.0), squeeze=False)
-    for ax, ((method, model, dataset), part) in zip(axes[0], panels, strict=True):
+    figure, found = panels(lines, ["method", "model", "dataset"], (4.4, 4.0))
+    for ax, (method, model, dataset), part in found:
         along = part[["epoch", "seed"]].assign(
             density=part["search_density"], accuracy=part["search_accuracy"]
         )

@@ -65,7 +65,7 @@ def test_fig_1_is_the_mean_of_the_judged_searches(source: Path) -> None:
 def test_fig_1_needs_a_judged_search(source: Path) -> None:
     lines = pd.read_csv(source.with_name("table1-search.csv"))
     lines[lines["accuracy"].isna()].to_csv(source.with_name("table1-search.csv"), index=False)
-    with pytest.raises(NothingToDraw, match="no search was judged"):
+    with pytest.raises(NothingToDraw, match="there are no rows for it yet"):
         training.draw(Tables(source))
 
 

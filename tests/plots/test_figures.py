@@ -13,12 +13,14 @@ from plots import (
     ablations,
     comparison,
     layerwise,
+    objective_accuracy,
     objective_values,
     sanity_checks,
+    search_log,
     sparsity_accuracy,
     style,
 )
-from plots.drawing import Tables
+from plots.drawing import NothingToDraw, Tables
 
 COLUMNS = ["paper", "dataset", "model", "method", "objective", "ablation", "protocol", "seed"]
 MORE = ["density_requested", "density", "accuracy", "options", "table"]
@@ -89,6 +91,125 @@ def test_the_line_is_the_mean_over_seeds_and_ablations_stay_out(tmp_path: Path) 
     legend = ax.get_legend()
     assert legend is not None
     assert [t.get_text() for t in legend.get_texts()] == ["CTS-KL", "LTR"]
+    plt.close(figure)
+
+
+def test_the_band_is_students_interval_which_covers_the_mean_as_often_as_it_says() -> None:
+    draws = np.random.default_rng(0).normal(5, 2, (2000, 3))
+    ends = np.array([style.interval(pd.Series(values)) for values in draws])
+    covered = ((ends[:, 0] < 5) & (ends[:, 1] > 5)).mean()
+    assert 0.935 < covered < 0.965
+    assert np.isnan(style.interval(pd.Series([1.0]))).all()
+    assert style.interval(pd.Series([2.0, 2.0])) == (2.0, 2.0)
+
+
+def test_a_line_takes_the_last_row_of_each_seed(tmp_path: Path) -> None:
+    """Those before are of settings that have changed since."""
+    rows = pd.read_csv(results(tmp_path / "demo" / "table2.csv"))
+    rows = rows[rows["method"] == "cts"]
+    again = rows[(rows["seed"] == 0) & (rows["ablation"] == "none")].assign(accuracy=80.0)
+    rows = pd.concat([rows, again])
+    style.apply()
+    figure, ax = plt.subplots()
+    sparsity_accuracy.draw_panel(ax, rows[rows["ablation"] == "none"])
+    (line,) = ax.lines
+    expected = [(80.0 + 65 + 70) / 3, (80.0 + 91 + 92) / 3]
+    assert np.asarray(line.get_ydata()).tolist() == pytest.approx(expected)
+    plt.close(figure)
+
+
+def test_fig_2_has_cts_in_it_wherever_its_cells_are_printed(tmp_path: Path) -> None:
+    source = results(tmp_path / "demo" / "sparsity-accuracy.csv")
+    rows = pd.read_csv(source)
+    rows.loc[rows["method"] == "cts", "table"] = "Fig. 3"
+    other = rows[rows["method"] == "cts"].assign(objective="feature")
+    names = ["random", "snip", "grasp", "synflow", "magnitude", "imp", "gem_miner"]
+    more = [rows[rows["method"] == "ltr"].assign(method=name) for name in names]
+    vgg = rows[rows["method"] == "ltr"].assign(model="vgg16", density_requested=0.0003)
+    pd.concat([rows, other, *more, vgg]).to_csv(source, index=False)
+    style.apply()
+    figure = sparsity_accuracy.draw(Tables(source))
+    assert [ax.get_title() for ax in figure.axes] == [
+        *("resnet20, digits", "wide_resnet20, digits", "vgg16, digits")
+    ]
+    legend = figure.axes[0].get_legend()
+    assert legend is not None
+    shown = [text.get_text() for text in legend.get_texts()]
+    assert shown[0] == "CTS-KL"
+    assert len(shown) == 2 + 1 + len(names)
+    figure.canvas.draw()
+    assert figure.axes[2].get_xticklabels()[0].get_text() == "98.2%"
+    assert style.removed(0.0003) == "99.97%"
+    plt.close(figure)
+
+
+def test_what_is_not_there_yet_is_not_drawn(tmp_path: Path) -> None:
+    """A suite that was stopped after a cell or two leaves such files."""
+    source = results(tmp_path / "demo" / "sparsity-accuracy.csv")
+    rows = pd.read_csv(source)
+    rows[rows["ablation"] == "invert"].to_csv(source, index=False)
+    for module in (sparsity_accuracy, objective_accuracy):
+        with pytest.raises(NothingToDraw, match="no rows"):
+            module.draw(Tables(source))
+    gap = tmp_path / "saliency-gap.csv"
+    objective_rows(gap)
+    rows = pd.read_csv(gap)
+    rows[rows["method"] == "snip"].head(1).to_csv(gap, index=False)
+    values = pd.read_csv(gap.with_name("saliency-gap-objectives.csv"))
+    values[values["objective"] == "loss"].to_csv(
+        gap.with_name("saliency-gap-objectives.csv"), index=False
+    )
+    with pytest.raises(NothingToDraw, match="no objective"):
+        objective_values.draw(Tables(gap))
+
+
+def test_a_ticket_that_lost_everything_has_no_place_on_the_axis() -> None:
+    figure, ax = plt.subplots()
+    style.sparsity_axis(ax, [0.0, 0.1])
+    figure.canvas.draw()
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["90.0%"]
+    style.sparsity_axis(ax, [0.0])
+    plt.close(figure)
+
+
+def test_intervals_beyond_what_an_accuracy_can_be_are_cut() -> None:
+    figure, (wide, narrow) = plt.subplots(1, 2)
+    wide.plot([-40, 120])
+    narrow.plot([60, 70])
+    for ax in (wide, narrow):
+        style.accuracy_axis(ax)
+    assert wide.get_ylim() == (0, 101)
+    assert narrow.get_ylim() == (59.5, 70.5)
+    plt.close(figure)
+
+
+def test_searches_of_another_length_have_a_line_of_their_own(tmp_path: Path) -> None:
+    source = results(tmp_path / "demo" / "table1.csv")
+    rows = pd.read_csv(source)
+    rows = rows[(rows["method"] == "cts") & (rows["seed"] == 0) & (rows["ablation"] == "none")]
+    rows = pd.concat([rows.head(1)] * 3)
+    rows = rows.assign(search=["full", "quick", "full"], cell_key=["a", "b", "c"])
+    rows["model"] = ["resnet20", "resnet20", "lenet"]
+    rows.to_csv(source, index=False)
+    columns = ("objective", "expected_density", "density", "strength")
+    lines = [
+        {"cell_key": k, "epoch": 1, **dict.fromkeys(columns, v)}
+        for k, v in zip("abc", (1, 2, 3), strict=True)
+    ]
+    table(source, "search", lines)
+    style.apply()
+    figure = search_log.draw(Tables(source))
+    assert [ax.get_title() for ax in figure.axes] == ["lenet, digits"] * 4 + [
+        "resnet20, digits"
+    ] * 4
+    assert [ax.get_ylabel() for ax in figure.axes] == [*search_log.PANELS.values()] * 2
+    for ax in figure.axes[4:]:
+        assert [np.asarray(line.get_ydata()).tolist() for line in ax.lines] == [[1], [2]]
+    legend = figure.axes[4].get_legend()
+    assert legend is not None
+    assert [t.get_text() for t in legend.get_texts()] == [
+        *("CTS-KL at 98.2%", "Quick CTS-KL at 98.2%")
+    ]
     plt.close(figure)
 
 
@@ -278,7 +399,7 @@ def test_a_comparison_has_accuracy_by_sparsity_and_by_cost(tmp_path: Path) -> No
     assert [text.get_text() for text in legend.get_texts()] == ["mine", "SNIP"]
     assert len(top.containers) == 2, "means with intervals"
     assert [ax.get_title() for ax in costs] == [
-        *("90% removed; line: the front", "99% removed; line: the front")
+        *("90.0% removed; line: the front", "99.0% removed; line: the front")
     ]
     for ax in costs:
         front, mine, snip = ax.lines

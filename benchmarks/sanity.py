@@ -4,48 +4,55 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import mean
 
-from benchmarks.significance import LEVEL, holm, paired, paired_p
+from benchmarks.significance import FEW, LEVEL, holm, paired, paired_p
 
 
 @dataclass(frozen=True)
-class Verdict:
+class SanityCheck:
     """Whether a ticket beats its ablations.
 
     Attributes:
-        passes: None where there are too few seeds to tell.
+        passes: "yes", "no", "not shown" or FEW, see `check`.
         gains: mean accuracy of the ticket minus that of each ablation, in points, where both were
             run with a common seed.
         p_values: of each ablation, corrected for their number (Holm).
     """
 
-    passes: bool | None
+    passes: str
     gains: dict[str, float]
     p_values: dict[str, float]
 
 
-def judge(ticket: Mapping[int, float], ablations: Mapping[str, Mapping[int, float]]) -> Verdict:
+def check(ticket: Mapping[int, float], ablations: Mapping[str, Mapping[int, float]]) -> SanityCheck:
     """Compare a ticket with its ablations, paired by seed.
 
-    A ticket passes if its accuracy is higher than that of every ablation by a one-sided paired
-    t-test over seeds, the p-values corrected by Holm's method, at the 5% level. With fewer than
-    two common seeds nothing can be said.
+    - "yes": its accuracy is higher than that of every ablation by a one-sided paired t-test over
+      seeds, the p-values corrected by Holm's method, at the 5% level;
+    - FEW: with an ablation it has fewer than two common seeds, or is ahead by the same on all of
+      them, so that there is no spread to test by;
+    - "no": an ablation is level with it on average, or better;
+    - "not shown": it is ahead of all of them, but not by enough.
 
     Args:
         ticket: accuracy by seed.
         ablations: the same for each ablation, by name.
     """
-    gains, raw, few = {}, {}, False
-    for name, values in ablations.items():
-        differences = paired(ticket, values)
-        if differences:
-            gains[name] = mean(differences)
-        if len(differences) < 2:
-            few = True
-        elif len(set(differences)) == 1:  # no spread: the test is not defined
-            raw[name] = 0.0 if differences[0] > 0 else 1.0
-        else:
-            raw[name] = paired_p(differences, "greater")
-    if few or not raw:
-        return Verdict(None, gains, {})
-    corrected = holm(raw)
-    return Verdict(all(p < LEVEL for p in corrected.values()), gains, corrected)
+    differences = {name: paired(ticket, values) for name, values in ablations.items()}
+    gains = {name: mean(found) for name, found in differences.items() if found}
+    if not ablations or any(map(_too_few, differences.values())):
+        return SanityCheck(FEW, gains, {})
+    behind = [name for name, gain in gains.items() if gain <= 0]
+    p_values = holm(
+        {
+            name: 1.0 if len(set(found)) == 1 else paired_p(found, "greater")
+            for name, found in differences.items()
+        }
+    )
+    if all(p < LEVEL for p in p_values.values()):
+        return SanityCheck("yes", gains, p_values)
+    return SanityCheck("no" if behind else "not shown", gains, p_values)
+
+
+def _too_few(differences: list[float]) -> bool:
+    """Whether differences by seed say nothing yet; equal ones that are no gain say enough."""
+    return len(differences) < 2 or (len(set(differences)) == 1 and differences[0] > 0)

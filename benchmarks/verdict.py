@@ -15,8 +15,8 @@ from benchmarks.standing import Difference, Point, compare, points_of
 from benchmarks.store import Row
 from benchmarks.suites import Block, Line, cells_of
 from benchmarks.tables import Results, Section, Table
+from benchmarks.tables.sanity import sanity_table
 from benchmarks.tables.text import minutes, removed
-from benchmarks.tables.verdicts import verdict_table
 
 TEST = (
     f"Better and worse are by a two-sided paired t-test over seeds at {LEVEL:.0%}, corrected for "
@@ -164,7 +164,7 @@ def _sanity(block: Block, results: Results) -> Table:
         for line in block.lines
         if line.cell and (line.cell.ablation == "none" or results.rows(line.cell))
     ]
-    return verdict_table(replace(block, lines=tuple(lines)), results)
+    return sanity_table(replace(block, lines=tuple(lines)), results)
 
 
 def _sanity_note(candidate: Candidate, checks: Sequence[Table]) -> str:

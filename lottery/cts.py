@@ -57,10 +57,10 @@ def cts(
         density: kappa, in (0, 1].
         objective: R, a registered objective.
         gradient_step: "gradbalance" (Algorithm 2) or "lagrange" (Algorithm 1).
-        search: "full", "half" or "quick": as many epochs as training, 1/2 or 1/8 of them.
+        search: "full", "half" or "quick": as many epochs as training, 1/2 or 1/8 of them, rounded.
         tau: temperature of the gates, not annealed (Section IV-D).
-        eta: smoothing of GradBalance's lambda.
-        slack: kappa_eff / kappa, how much denser the constraint is than the ticket.
+        eta: smoothing of GradBalance's lambda; Lagrange has none.
+        slack: kappa_eff / kappa, how much denser GradBalance's constraint is than the ticket.
         lagrange_lr: step size of Lagrange's lambda, which the paper tunes and does not print.
         lr: Adam's learning rate, divided by 10 at 90% of the search (Section V-A).
 

@@ -106,8 +106,7 @@ class GradBalance(Constraint):
 
     Args:
         density: kappa_eff, the density that the constraint asks for (1.1 kappa in the paper).
-        eta: smoothing of lambda; its first value is taken directly, as in the authors' code, where
-            the printed Algorithm 3 starts at 0.
+        eta: smoothing of lambda, which starts at 0 (Algorithm 3).
     """
 
     density: float
@@ -118,9 +117,7 @@ class GradBalance(Constraint):
         sparsity, g_sparsity = sparsity_constraint(keep, keep_gradient, self.density)
         target = objective.norm() / g_sparsity.norm().clamp_min(1e-30)
         target = torch.where(sparsity > 0, target, 0.0)  # one-sided: lines 4 to 8
-        smoothed = self.eta * self.strength + (1 - self.eta) * target
-        # NaN marks the step before the first; a select keeps the device free of host syncs.
-        self.strength.copy_(torch.where(self.strength.isnan(), target, smoothed))
+        self.strength.copy_(self.eta * self.strength + (1 - self.eta) * target)
         return self.strength * g_sparsity
 
     @classmethod
@@ -128,4 +125,4 @@ class GradBalance(Constraint):
         cls, density: float, device: torch.device, *, slack: float = 1.1, eta: float = 0.99
     ) -> "GradBalance":
         """For a ticket of a given density: the constraint asks for `slack` times as much."""
-        return cls(min(slack * density, 1.0), eta, torch.tensor(float("nan"), device=device))
+        return cls(min(slack * density, 1.0), eta, torch.zeros((), device=device))

@@ -1,4 +1,7 @@
-"""Objective values right after drawing (CTS Figs. 1, 7 and 8). The tickets are not trained."""
+"""Objective values right after drawing (CTS Figs. 1, 7 and 8). The tickets are not trained.
+
+What the paper calls LTR at initialisation is IMP.
+"""
 
 from functools import partial
 from typing import Any
@@ -8,7 +11,11 @@ from benchmarks.suites.parts import Block, Line, Place
 
 OBJECTIVES = ("loss", "delta_loss", "grad_norm", "kl", "feature", "grad_match")
 # Where a saliency criterion with a name of its own optimises an objective (Section III).
-NAMED_SALIENCY = {"loss": ("SNIP", "snip"), "grad_norm": ("GraSP", "grasp")}
+NAMED_SALIENCY = {
+    "loss": ("SNIP", "snip"),
+    "delta_loss": ("SNIP", "snip"),
+    "grad_norm": ("GraSP", "grasp"),
+}
 
 
 def saliency_gap(preset: Preset) -> tuple[Block, ...]:
@@ -32,7 +39,7 @@ def _saliency(
         lines += [
             Line(label, place.cell(method, density, "init")),
             Line("Magnitude", place.cell("magnitude", density, "init")),
-            Line("LTR", place.cell("imp", density, "init")),
+            Line("IMP", place.cell("imp", density, "init")),
         ]
     return _block("Fig. 1", f"{objective} at initialisation, {model}", objective, lines)
 
@@ -60,17 +67,17 @@ def _panel(
     cts = partial(place.cell, "cts", pruned_at=pruned_at, search="quick", **stated)
     lines: list[Line] = []
     for density in (0.8**power for power in powers):
-        if pruned_at == "init" and objective in NAMED_SALIENCY:
+        if objective in NAMED_SALIENCY:
             label, method = NAMED_SALIENCY[objective]
             saliency = place.cell(method, density, pruned_at)
         else:
             label = "Saliency"
             saliency = place.cell("saliency", density, pruned_at, **stated)
-        chain = "imp" if pruned_at == "init" else "ltr"
+        chain, method = ("IMP", "imp") if pruned_at == "init" else ("LTR", "ltr")
         lines += [
             Line("Quick CTS", cts(density=density)),
             Line("Quick CTS, Lagrange", cts(density=density, gradient_step="lagrange")),
-            Line("LTR", place.cell(chain, density, pruned_at)),
+            Line(chain, place.cell(method, density, pruned_at)),
             Line(label, saliency),
             Line("Magnitude", place.cell("magnitude", density, pruned_at)),
             Line("Random", place.cell("random", density, pruned_at)),

@@ -8,8 +8,8 @@ from benchmarks.tables.densities import by_density
 from benchmarks.tables.layers import by_layer
 from benchmarks.tables.lines import by_line
 from benchmarks.tables.results import Results
+from benchmarks.tables.sanity import sanity_table
 from benchmarks.tables.sections import Section, Table, markdown
-from benchmarks.tables.verdicts import verdict_table
 
 __all__ = ["Results", "Section", "Table", "markdown", "render", "sections"]
 
@@ -31,8 +31,8 @@ def sections(blocks: Sequence[Block], results: Results, preset: Preset) -> list[
     for block in blocks:
         heading = f"{block.paper.upper()} {block.table}: {block.title}"
         tables = [KINDS[block.shown](block, results)]
-        if (verdicts := verdict_table(block, results)).lines:
-            tables.append(verdicts)
+        if (checks := sanity_table(block, results)).lines:
+            tables.append(checks)
         found.append(Section(heading, tuple(tables), (stand_in_note(block, preset),)))
     return found
 

@@ -4,9 +4,9 @@ from statistics import mean
 
 from benchmarks.suites import Block, Line
 from benchmarks.tables.results import Results
+from benchmarks.tables.sanity import sanity_check
 from benchmarks.tables.sections import Table
 from benchmarks.tables.text import NONE, average, minutes, sparsity
-from benchmarks.tables.verdicts import WORDS, verdict
 
 METRICS = {"accuracy": "", "accuracy_top3": " top-3", "accuracy_top5": " top-5"}
 
@@ -35,8 +35,8 @@ def _line(line: Line, block: Block, results: Results) -> dict[str, str]:
         cited = printed and printed.note.startswith("cited")
         measured["accuracy"] = "cited" if cited else "not run"
         measured["sparsity"] = sparsity(printed.sparsity) if printed else NONE
-    if cell and (found := verdict(cell, block, results)):
-        measured["passes"] = WORDS[found.passes]
+    if cell and (found := sanity_check(cell, block, results)):
+        measured["passes"] = found.passes
     if rows and printed and cell and cell.density is None:
         measured["sparsity"] += f" (paper: {sparsity(printed.sparsity)})"
     return {

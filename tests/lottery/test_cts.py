@@ -88,7 +88,7 @@ def written_out(
     start = torch.logit(torch.tensor(density)).item()
     assert start == pytest.approx(math.log(density / (1 - density)), abs=1e-6)
     logits = torch.full((d,), start, dtype=torch.float64)
-    m, v, lam = torch.zeros_like(logits), torch.zeros_like(logits), None
+    m, v, lam = torch.zeros_like(logits), torch.zeros_like(logits), 0.0
     log_dense = module(x).log_softmax(1).detach()
     for t in range(steps):
         variable = logits.clone().requires_grad_()
@@ -105,11 +105,10 @@ def written_out(
         if alpha.sum().item() / (kappa * d) - 1 > 0:
             target = (g_objective.norm() / g_sparsity.norm()).item()
         if lagrange:
-            lam = lam or 0.0
             g = g_objective + lam * g_sparsity
             lam += lagrange_lr * (alpha.sum().item() / (kappa * d) - 1)
         else:
-            lam = target if lam is None else eta * lam + (1 - eta) * target
+            lam = eta * lam + (1 - eta) * target
             g = g_objective + lam * g_sparsity
         # Adam (Kingma & Ba 2015), its rate divided by 10 at 90% of the search.
         m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2

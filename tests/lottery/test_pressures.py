@@ -20,9 +20,9 @@ def norm(values: list[float]) -> float:
 
 
 def algorithm_2(
-    logits: list[float], objective: list[float], kappa: float, eta: float, lam: float | None
+    logits: list[float], objective: list[float], kappa: float, eta: float, lam: float
 ) -> tuple[list[float], float]:
-    """Lines 3 to 9 of CTS's Algorithm 2 in Python's numbers; its first lambda is taken directly.
+    """Lines 3 to 9 of CTS's Algorithm 2 in Python's numbers.
 
     Returns:
         lambda * g_sparsity, which line 10 adds to the objective's gradient; lambda.
@@ -32,7 +32,7 @@ def algorithm_2(
     sparsity = sum(alpha) / (kappa * d) - 1
     g_sparsity = [a * (1 - a) / (kappa * d) for a in alpha]
     target = norm(objective) / norm(g_sparsity) if sparsity > 0 else 0.0
-    lam = target if lam is None else eta * lam + (1 - eta) * target
+    lam = eta * lam + (1 - eta) * target
     return [lam * g for g in g_sparsity], lam
 
 
@@ -50,7 +50,7 @@ def test_gradbalance_is_algorithm_2(
 ) -> None:
     pressure = GradBalance.to(kappa, CPU, slack=1, eta=eta)
     pressure.strength = pressure.strength.double()
-    lam = None
+    lam = 0.0
     for logits, objective in steps:
         alpha = torch.sigmoid(torch.tensor(logits, dtype=torch.float64))
         found = pressure.gradient(
@@ -69,24 +69,24 @@ def constant(alpha: float, g: float) -> tuple[Tensor, Tensor, Tensor]:
 def test_gradbalance_by_hand() -> None:
     """kappa_eff = 0.2: the constraint's gradient is 0.1 / (0.2 * 10) = 0.05 for every gate."""
     pressure = GradBalance.to(0.2, CPU, slack=1, eta=0.9)
-    assert math.isnan(pressure.strength.item())
-    # Too dense. The two gradients get the same norm at once: lambda = 2 / 0.05 = 40.
-    assert pressure.gradient(*constant(0.5, -2.0)).tolist() == pytest.approx([2.0] * 10)
-    assert pressure.strength.item() == pytest.approx(40)
-    # Too dense, objective's gradient halved: 0.9 * 40 + 0.1 * 20 = 38.
-    assert pressure.gradient(*constant(0.21, 1.0)).tolist() == pytest.approx([1.9] * 10)
-    assert pressure.strength.item() == pytest.approx(38)
-    # Sparse enough: the target is 0, and lambda dies away: 34.2, 30.78.
-    assert pressure.gradient(*constant(0.19, 9.0)).tolist() == pytest.approx([1.71] * 10)
+    assert pressure.strength.item() == 0
+    # Too dense. With lambda = 2 / 0.05 = 40 the two gradients have one norm: 0.9 * 0 + 0.1 * 40.
+    assert pressure.gradient(*constant(0.5, -2.0)).tolist() == pytest.approx([0.2] * 10)
+    assert pressure.strength.item() == pytest.approx(4)
+    # Too dense, objective's gradient halved: 0.9 * 4 + 0.1 * 20 = 5.6.
+    assert pressure.gradient(*constant(0.21, 1.0)).tolist() == pytest.approx([0.28] * 10)
+    assert pressure.strength.item() == pytest.approx(5.6)
+    # Sparse enough: the target is 0, and lambda dies away: 5.04, 4.536.
+    assert pressure.gradient(*constant(0.19, 9.0)).tolist() == pytest.approx([0.252] * 10)
     pressure.gradient(*constant(0.01, 9.0))
-    assert pressure.strength.item() == pytest.approx(30.78)
+    assert pressure.strength.item() == pytest.approx(4.536)
 
 
 def test_gradbalance_that_starts_satisfied_does_not_press() -> None:
     pressure = GradBalance.to(0.2, CPU, slack=1, eta=0.9)
     assert not pressure.gradient(*constant(0.1, 1.0)).any()
     assert pressure.strength.item() == 0
-    # 0.9 * 0 + 0.1 * 20: the first value was 0, so the second is smoothed.
+    # 0.9 * 0 + 0.1 * 20.
     pressure.gradient(*constant(0.5, 1.0))
     assert pressure.strength.item() == pytest.approx(2)
 

@@ -3,32 +3,29 @@
 from dataclasses import replace
 
 from benchmarks.cells import Cell
-from benchmarks.sanity import Verdict, judge
-from benchmarks.significance import FEW
+from benchmarks.sanity import SanityCheck, check
 from benchmarks.suites import Block
 from benchmarks.tables.results import Results
 from benchmarks.tables.sections import Table
 from benchmarks.tables.text import removed
 
-WORDS = {True: "yes", False: "no", None: FEW}
 
-
-def verdict(cell: Cell, block: Block, results: Results) -> Verdict | None:
+def sanity_check(cell: Cell, block: Block, results: Results) -> SanityCheck | None:
     """A ticket against those of its ablations that the block has; None where it has none."""
     others = [line.cell for line in block.lines if line.cell and line.cell.ablation != "none"]
     mine = [other for other in others if replace(other, ablation="none").key == cell.key]
     if not mine:
         return None
-    return judge(
+    return check(
         results.accuracies(cell), {other.ablation: results.accuracies(other) for other in mine}
     )
 
 
-def verdict_table(block: Block, results: Results) -> Table:
-    """The verdicts and what they rest on; no lines where the block has no ablations."""
+def sanity_table(block: Block, results: Results) -> Table:
+    """The outcomes and what they rest on; no lines where the block has no ablations."""
     lines = []
     for line in block.tickets:
-        found = verdict(line.cell, block, results) if line.cell else None
+        found = sanity_check(line.cell, block, results) if line.cell else None
         if found is None or line.cell is None or line.cell.density is None:
             continue
         gains = ", ".join(
@@ -36,6 +33,6 @@ def verdict_table(block: Block, results: Results) -> Table:
             + (f" (p {p:.2g})" if (p := found.p_values.get(name)) is not None else "")
             for name, gain in found.gains.items()
         )
-        lines.append([line.label, removed(line.cell.density), WORDS[found.passes], gains])
+        lines.append([line.label, removed(line.cell.density), found.passes, gains])
     headers = ["method", "sparsity", "passes", "ticket minus ablation, points (corrected p)"]
     return Table(headers, lines)

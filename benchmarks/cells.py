@@ -11,9 +11,14 @@ from lottery.recipe import Recipe
 # The version of the rules that make rows comparable: splits, recipes, counting. CHANGELOG.md says
 # when and why it moves.
 PROTOCOL = 2
-# The same for one method alone: how often what it returns has changed within this protocol. Rows
-# and stages of an earlier revision are not used.
-REVISIONS = {"edge_popup": 1, "edge_popup_epsilon": 1, "gem_miner": 1, "synflow": 1}
+# The same for one method's cells, where a field has a value: what a change of that method alone has
+# altered within this protocol. Their earlier rows and stages are not used.
+REVISED = (
+    ("edge_popup", "dataset", "cifar10"),
+    ("edge_popup_epsilon", "dataset", "cifar10"),
+    ("gem_miner", "dataset", "cifar10"),
+    ("synflow", "ablation", "invert"),
+)
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,8 @@ class Cell:
         """What determines the result, fields at their default left out."""
         kept = without_defaults(self, leave_out=("suite", "paper", "table", "preset", "recipe"))
         kept |= {"recipe": without_defaults(self.recipe), "protocol": PROTOCOL}
-        if revision := REVISIONS.get(self.method):
+        changes = [(self.method, field, getattr(self, field)) for _, field, _ in REVISED]
+        if revision := sum(change in changes for change in REVISED):
             kept["revision"] = revision
         return kept
 

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.cells import REVISIONS, Cell, content_hash, without_defaults
+from benchmarks import cells
+from benchmarks.cells import Cell, content_hash, without_defaults
 from benchmarks.presets import get_preset, load_presets
 from benchmarks.registered import methods
 from benchmarks.suites import SUITES, cells_of, get_suite
@@ -39,14 +40,22 @@ def test_what_determines_the_result_changes_the_key(change: dict[str, object]) -
     assert replace(CELL, **change).key != CELL.key  # type: ignore[arg-type]
 
 
-def test_a_methods_revision_changes_its_keys_and_no_others(
+def test_a_methods_revision_changes_the_keys_that_it_names_and_no_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    before = CELL.key, replace(CELL, method="snip").key
-    monkeypatch.setitem(REVISIONS, "cts", 1)
-    assert CELL.key != before[0]
-    assert replace(CELL, method="snip").key == before[1]
-    assert set(REVISIONS) <= set(methods.names())
+    snip, other = replace(CELL, method="snip"), replace(CELL, dataset="mnist")
+    keys = []
+    for revised in [(), (("cts", "dataset", "digits"),), (("cts", "dataset", "digits"),) * 2]:
+        monkeypatch.setattr(cells, "REVISED", revised)
+        keys.append((CELL.key, snip.key, other.key))
+    changed, *same = zip(*keys, strict=True)
+    assert len(set(changed)) == 3
+    assert [len(set(each)) for each in same] == [1, 1]
+
+
+def test_what_was_revised_exists() -> None:
+    assert {method for method, *_ in cells.REVISED} <= set(methods.names())
+    assert {field for _, field, _ in cells.REVISED} <= set(CELL.identity()) | {"ablation"}
 
 
 def test_defaults_do_not_enter_the_key() -> None:

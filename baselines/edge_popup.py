@@ -43,7 +43,7 @@ def edge_popup(
         lr, momentum, weight_decay, epochs, batch_size: of SGD with a cosine schedule.
 
     Returns:
-        As scores |score|, or where layers do not compete its rank in the layer, in [0, 1).
+        As scores |score|, or where layers do not compete its rank in the layer, in (0, 1).
 
     Raises:
         BadInput: a density that is none, or that keeps no weight.
@@ -78,5 +78,5 @@ def edge_popup(
     mask = relaxation.mask(scores)
     if scope == "layer":
         parts = [scores[e.span] for e in layout.entries]
-        scores = torch.cat([part.argsort().argsort() / len(part) for part in parts])
+        scores = torch.cat([(part.argsort().argsort() + 0.5) / len(part) for part in parts])
     return Found(mask, scores=scores, log=log)

@@ -45,8 +45,8 @@ def gem_miner(
         freeze_every: epochs between freezings.
 
     Returns:
-        As scores the order of freezing: 2 e + score, of the last epoch e whose freezing could have
-        taken the weight.
+        As scores the order of freezing: 2 e + score, where e is the last epoch at whose freezing
+        the weight was still alive.
 
     Raises:
         BadInput: a density that is none, or that keeps no weight.

@@ -11,12 +11,11 @@ from lottery.recipe import Recipe
 # The version of the rules that make rows comparable: splits, recipes, counting. CHANGELOG.md says
 # when and why it moves.
 PROTOCOL = 2
-# The same for one method's cells, where a field has a value: what a change of that method alone has
-# altered within this protocol. Their earlier rows and stages are not used.
+# (method, field, value): cells of a method whose results a change of that method alone has altered
+# within this protocol. Each entry gives them another key, so that earlier rows are not used.
 REVISED = (
-    ("edge_popup", "dataset", "cifar10"),
-    ("edge_popup_epsilon", "dataset", "cifar10"),
-    ("gem_miner", "dataset", "cifar10"),
+    *((name, "dataset", "cifar10") for name in ("edge_popup", "edge_popup_epsilon", "gem_miner")),
+    *((name, "dataset", "digits") for name in ("edge_popup", "edge_popup_epsilon", "gem_miner")),
     ("synflow", "ablation", "invert"),
 )
 
@@ -72,9 +71,9 @@ class Cell:
         """What determines the result, fields at their default left out."""
         kept = without_defaults(self, leave_out=("suite", "paper", "table", "preset", "recipe"))
         kept |= {"recipe": without_defaults(self.recipe), "protocol": PROTOCOL}
-        changes = [(self.method, field, getattr(self, field)) for _, field, _ in REVISED]
-        if revision := sum(change in changes for change in REVISED):
-            kept["revision"] = revision
+        changes = [c for c in REVISED if self.method == c[0] and getattr(self, c[1]) == c[2]]
+        if changes:
+            kept["revision"] = len(changes)
         return kept
 
     def describe(self) -> str:

@@ -12,7 +12,7 @@ class SanityCheck:
     """Whether a ticket beats its ablations.
 
     Attributes:
-        passes: "yes", "no", "not shown" or FEW, see `check`.
+        passes: "yes", "no", "not told apart" or FEW, see `check`.
         gains: mean accuracy of the ticket minus that of each ablation, in points, where both were
             run with a common seed.
         p_values: of each ablation, corrected for their number (Holm).
@@ -31,7 +31,7 @@ def check(ticket: Mapping[int, float], ablations: Mapping[str, Mapping[int, floa
     - FEW: with an ablation it has fewer than two common seeds, or is ahead by the same on all of
       them, so that there is no spread to test by;
     - "no": an ablation is level with it on average, or better;
-    - "not shown": it is ahead of all of them, but not by enough.
+    - "not told apart": it is ahead of all of them, but not by enough.
 
     Args:
         ticket: accuracy by seed.
@@ -50,7 +50,7 @@ def check(ticket: Mapping[int, float], ablations: Mapping[str, Mapping[int, floa
     )
     if all(p < LEVEL for p in p_values.values()):
         return SanityCheck("yes", gains, p_values)
-    return SanityCheck("no" if behind else "not shown", gains, p_values)
+    return SanityCheck("no" if behind else "not told apart", gains, p_values)
 
 
 def _too_few(differences: list[float]) -> bool:

@@ -174,7 +174,8 @@ def _sanity_note(candidate: Candidate, checks: Sequence[Table]) -> str:
         return "Not yet run."
     return (
         "A ticket passes if it is more accurate than each of its ablations (one-sided paired "
-        f"t-test over seeds, Holm's correction, {LEVEL:.0%})."
+        f"t-test over seeds, Holm's correction, {LEVEL:.0%}). No: an ablation is as accurate on "
+        "average, or more. Not told apart: the ticket is ahead of all, but not by enough."
     )
 
 

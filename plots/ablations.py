@@ -12,7 +12,7 @@ def draw(tables: Tables) -> Figure:
     """One panel per paper, most accurate ticket first: mean and confidence interval over seeds."""
     labels = [style.look(name).label for name in style.method_ids(tables.rows)]
     rows = tables.rows.assign(label=labels).sort_values("paper", kind="stable")
-    rows = style.one_per_seed(rows, "paper", "label", "ablation")
+    rows = style.one_per_seed(rows, "paper", "dataset", "label", "ablation")
     figure, found = panels(rows, ["paper", "dataset"], (5.4, 3.8))
     for ax, (paper, dataset), part in found:
         shown = {name: look for name, look in LOOKS.items() if name in set(part["ablation"])}

@@ -14,7 +14,8 @@ def draw(tables: Tables) -> Figure:
     lines = tables.details("search")
     ends = lines[lines["epoch"] == lines.groupby("cell_key")["epoch"].transform("max")]
     figure, found = panels(ends, ["model", "dataset"], (4.4, 3.6))
-    for ax, (model, dataset), part in found:
+    for ax, (model, dataset), group in found:
+        part = style.one_per_seed(group, "strength")
         for values, label, colour, marker in (
             (part["accuracy"], "validation accuracy", ACCURACY, "o"),
             (100 * (1 - part["density"]), "sparsity", PRUNED, "s"),

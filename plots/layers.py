@@ -3,6 +3,7 @@
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from plots import style
 from plots.drawing import Tables, panels
 from plots.regions import PRUNED
 
@@ -12,7 +13,8 @@ def draw(tables: Tables) -> Figure:
     lines = tables.details("layers")
     lines = lines[lines["epoch"].isna() & (lines["method"] == "crbg")]
     figure, found = panels(lines, ["model", "dataset"], (7.0, 2.9), columns=1)
-    for ax, (model, dataset), part in found:
+    for ax, (model, dataset), group in found:
+        part = style.one_per_seed(group, "layer")
         sparsity = 100 * (1 - part["kept"] / part["params"])
         mean = sparsity.groupby(part["layer"], sort=False).mean()
         ax.bar(range(1, len(mean) + 1), mean, color=PRUNED, edgecolor="black", linewidth=0.4)

@@ -3,6 +3,8 @@
 import pandas as pd
 from matplotlib.axes import Axes
 
+from plots import style
+
 PRUNED, RETAINED, ACCURACY = "#56B4E9", "#009E73", "#D55E00"
 
 
@@ -11,7 +13,7 @@ def draw_regions(ax: Axes, rows: pd.DataFrame, x: str, *, marker: str = "") -> N
 
     A band is the range over seeds.
     """
-    by = rows.groupby(x)
+    by = style.one_per_seed(rows, x).groupby(x)
     sparsity, accuracy = 100 * (1 - by["density"].mean()), by["accuracy"]
     ax.stackplot(
         sparsity.index,

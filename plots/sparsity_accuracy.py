@@ -35,7 +35,8 @@ def draw_panel(ax: Axes, rows: pd.DataFrame, *, crowded: bool = False) -> None:
     """One line or, where the method finds its own density, one point per method and model."""
     models = list(rows["model"].unique())
     by = [style.method_ids(rows), rows["model"]]
-    for (name, model), group in rows.groupby(by, sort=False):
+    for (name, model), found in rows.groupby(by, sort=False):
+        group = style.one_per_seed(found, "density_requested")
         look = style.look(str(name))
         free = group["density_requested"].isna().all()
         if len(models) > 1:

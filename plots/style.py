@@ -1,6 +1,5 @@
 """How every figure looks: one colour, marker and line per method, readable in grey print too."""
 
-import math
 from typing import Any, NamedTuple
 
 import matplotlib
@@ -150,9 +149,7 @@ def one_per_seed(rows: pd.DataFrame, *by: str) -> pd.DataFrame:
 
 
 def interval(values: "pd.Series[float]") -> tuple[float, float]:
-    """Ends of the mean's 95% confidence interval by Student's t; NaN for a single value."""
-    if len(values) < 2:
-        return math.nan, math.nan
+    """Ends of the mean's 95% confidence interval by Student's t, of two values or more."""
     numbers = values.to_numpy(float)
     centre, half = numbers.mean(), stats.sem(numbers) * stats.t.ppf(0.975, len(numbers) - 1)
     return float(centre - half), float(centre + half)

@@ -2,6 +2,7 @@
 
 from matplotlib.figure import Figure
 
+from plots import style
 from plots.drawing import Tables, panels
 from plots.regions import ACCURACY, draw_regions, legend
 
@@ -11,7 +12,8 @@ def draw(tables: Tables) -> Figure:
     lines = tables.details("search")
     lines = lines[lines["search_accuracy"].notna()]
     figure, found = panels(lines, ["method", "model", "dataset"], (4.4, 4.0))
-    for ax, (method, model, dataset), part in found:
+    for ax, (method, model, dataset), group in found:
+        part = style.one_per_seed(group, "epoch")
         along = part[["epoch", "seed"]].assign(
             density=part["search_density"], accuracy=part["search_accuracy"]
         )

@@ -101,12 +101,10 @@ def test_nothing_pruned_comes_back(
     assert all(set(mask.tolist()) <= {0.0, 1.0} for mask in masks)
     assert all((after <= before).all() for before, after in pairwise(masks))
     # Scores rank what a round pruned below all that outlived it.
-    scores, earlier = scores_of(found.scores), -torch.inf
-    for before, after in pairwise(masks):
-        pruned = scores[(before - after).bool()]
-        assert earlier <= pruned.min()
-        earlier = pruned.max().item()
-    assert earlier <= scores[found.mask.keep].min()
+    scores = scores_of(found.scores)
+    pruned = [scores[(before - after).bool()] for before, after in pairwise(masks)]
+    assert all(one.max() < later.min() for one, later in pairwise(pruned))
+    assert pruned[-1].max() <= scores[found.mask.keep].min()
 
 
 class Shuffled(DoubleData):

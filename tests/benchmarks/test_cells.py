@@ -53,9 +53,23 @@ def test_a_methods_revision_changes_the_keys_that_it_names_and_no_others(
     assert [len(set(each)) for each in same] == [1, 1]
 
 
-def test_what_was_revised_exists() -> None:
-    assert {method for method, *_ in cells.REVISED} <= set(methods.names())
-    assert {field for _, field, _ in cells.REVISED} <= set(CELL.identity()) | {"ablation"}
+def test_what_was_revised_are_cells_of_suites() -> None:
+    revised = {
+        entry
+        for cell in every_cell()
+        if "revision" in cell.identity()
+        for entry in cells.REVISED
+        if (cell.method, getattr(cell, entry[1])) == (entry[0], entry[2])
+    }
+    assert revised == set(cells.REVISED)
+
+
+def test_a_cell_of_two_figures_is_of_the_first() -> None:
+    preset = get_preset("demo").for_suite("sparsity-accuracy")
+    found = cells_of(get_suite("sparsity-accuracy", preset), [0])
+    tables = {c.options.get("objective", "kl"): c.table for c in found if c.method == "cts"}
+    assert tables["kl"] == tables["loss"] == "Fig. 2"
+    assert tables["feature"] == "Fig. 3"
 
 
 def test_defaults_do_not_enter_the_key() -> None:

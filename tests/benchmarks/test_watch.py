@@ -50,3 +50,13 @@ def test_a_resumed_loop_starts_the_bar_where_it_was(
 
     assert percentages(0)[-1] == "10%", "stopped after its first step"
     assert percentages(None)[:2] == ["0%", "10%"]
+
+
+def test_steps_that_were_skipped_are_no_pace(capsys: pytest.CaptureFixture[str]) -> None:
+    watch = Watch()
+    watch.expect(1000)
+    watch.price(1)
+    watch.skip(900)
+    assert "90%" in (bar := capsys.readouterr().err.split("\r")[-1])
+    assert "about ? left" in bar
+    watch.close()

@@ -14,8 +14,12 @@ PROTOCOL = 2
 # (method, field, value): cells of a method whose results a change of that method alone has altered
 # within this protocol. Each entry gives them another key, so that earlier rows are not used.
 REVISED = (
-    *((name, "dataset", "cifar10") for name in ("edge_popup", "edge_popup_epsilon", "gem_miner")),
-    *((name, "dataset", "digits") for name in ("edge_popup", "edge_popup_epsilon", "gem_miner")),
+    ("edge_popup", "dataset", "cifar10"),
+    ("edge_popup", "dataset", "digits"),
+    ("edge_popup_epsilon", "dataset", "cifar10"),
+    ("edge_popup_epsilon", "dataset", "digits"),
+    ("gem_miner", "dataset", "cifar10"),
+    ("gem_miner", "dataset", "digits"),
     ("synflow", "ablation", "invert"),
 )
 
@@ -71,9 +75,8 @@ class Cell:
         """What determines the result, fields at their default left out."""
         kept = without_defaults(self, leave_out=("suite", "paper", "table", "preset", "recipe"))
         kept |= {"recipe": without_defaults(self.recipe), "protocol": PROTOCOL}
-        changes = [c for c in REVISED if self.method == c[0] and getattr(self, c[1]) == c[2]]
-        if changes:
-            kept["revision"] = len(changes)
+        if revision := sum(self.method == m and getattr(self, f) == v for m, f, v in REVISED):
+            kept["revision"] = revision
         return kept
 
     def describe(self) -> str:

@@ -33,18 +33,17 @@ def prune_in_rounds(
     if rounds < 1:
         raise ValueError(f"rounds must be at least 1, got {rounds}")
     mask = Mask.full(network.layout, network.device)
-    survived = torch.zeros_like(network.weights, dtype=torch.float64)
-    last = torch.zeros_like(survived)
+    survived, last = torch.zeros_like(mask.keep, dtype=torch.int32), torch.zeros(())
     for r in range(1, rounds + 1):
         scores = score(mask.keep.float())
         check_finite(network.layout, scores)
         survived += mask.keep
-        last = torch.where(mask.keep, scores.double(), last)
+        last = torch.where(mask.keep, scores, last.to(scores))
         mask = Mask.top(network.layout, scores, density ** (r / rounds), within=mask)
     if rounds == 1:
         return Found(mask, scores=scores)
     rank = torch.unique(last, return_inverse=True)[1]  # equal scores stay equal
-    return Found(mask, scores=survived * len(rank) + rank)
+    return Found(mask, scores=survived.double() * len(rank) + rank)
 
 
 def check_finite(layout: Layout, scores: Tensor) -> None:

@@ -3,8 +3,6 @@
 import pandas as pd
 from matplotlib.axes import Axes
 
-from plots import style
-
 PRUNED, RETAINED, ACCURACY = "#56B4E9", "#009E73", "#D55E00"
 
 
@@ -13,7 +11,7 @@ def draw_regions(ax: Axes, rows: pd.DataFrame, x: str, *, marker: str = "") -> N
 
     A band is the range over seeds.
     """
-    by = style.one_per_seed(rows, x).groupby(x)
+    by = rows.groupby(x)
     sparsity, accuracy = 100 * (1 - by["density"].mean()), by["accuracy"]
     ax.stackplot(
         sparsity.index,

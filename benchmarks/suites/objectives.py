@@ -21,18 +21,14 @@ NAMED_SALIENCY = {
 def saliency_gap(preset: Preset) -> tuple[Block, ...]:
     """Fig. 1: saliency criteria on the objectives that they stand for, against simple baselines."""
     return tuple(
-        _saliency(preset, model, powers, objective, label, method)
+        _saliency(preset, model, powers, objective)
         for model, powers in preset.grid.items()
-        for objective, label, method in (
-            ("delta_loss", "SNIP", "snip"),
-            ("grad_norm", "GraSP", "grasp"),
-        )
+        for objective in ("delta_loss", "grad_norm")
     )
 
 
-def _saliency(
-    preset: Preset, model: str, powers: list[int], objective: str, label: str, method: str
-) -> Block:
+def _saliency(preset: Preset, model: str, powers: list[int], objective: str) -> Block:
+    label, method = NAMED_SALIENCY[objective]
     place = Place("saliency-gap", "cts", "Fig. 1", preset, model, "cifar10", judged="objectives")
     lines: list[Line] = []
     for density in (0.8**power for power in powers):
@@ -73,11 +69,11 @@ def _panel(
         else:
             label = "Saliency"
             saliency = place.cell("saliency", density, pruned_at, **stated)
-        chain, method = ("IMP", "imp") if pruned_at == "init" else ("LTR", "ltr")
+        chain = "imp" if pruned_at == "init" else "ltr"
         lines += [
             Line("Quick CTS", cts(density=density)),
             Line("Quick CTS, Lagrange", cts(density=density, gradient_step="lagrange")),
-            Line(chain, place.cell(method, density, pruned_at)),
+            Line(chain.upper(), place.cell(chain, density, pruned_at)),
             Line(label, saliency),
             Line("Magnitude", place.cell("magnitude", density, pruned_at)),
             Line("Random", place.cell("random", density, pruned_at)),

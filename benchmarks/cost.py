@@ -20,18 +20,14 @@ class Piece:
     Attributes:
         name: equal for equal work.
         epochs: passes over the training set.
-        seconds_per_step: estimated.
-        steps: in all.
+        images: drawn.
+        seconds: estimated.
     """
 
     name: tuple[str, ...]
     epochs: float
-    seconds_per_step: float
-    steps: float
-
-    @property
-    def seconds(self) -> float:
-        return self.steps * self.seconds_per_step
+    images: float
+    seconds: float
 
 
 def pieces(cell: Cell, device: torch.device, precision: str) -> list[Piece]:
@@ -66,7 +62,8 @@ def _piece(
     batch = min(batch_size, size)
     flops = 3 * batch * forward_flops(cell.model, cell.dataset)
     seconds = step_overhead(device) + flops / (0.5 * matrix_rate(device, precision))
-    return Piece(name, epochs, seconds, epochs * (size // batch))
+    steps = epochs * (size // batch)
+    return Piece(name, epochs, steps * batch, steps * seconds)
 
 
 def listing(

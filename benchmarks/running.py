@@ -166,8 +166,9 @@ class Progress:
 
     def start(self, cell: Cell) -> None:
         new = [p for p in self._pieces[cell.key] if p.name not in self._behind]
-        steps = sum(p.steps for p in new)
-        self._watch.price(sum(p.seconds for p in new) / steps if steps else 0.0)
+        images = sum(p.images for p in new)
+        shared = sum(p.images for p in self._pieces[cell.key]) - images
+        self._watch.begin(sum(p.seconds for p in new) / max(images, 1), shared)
         self._watch.say(cell.describe())
 
     def finish(self, cell: Cell) -> None:

@@ -43,10 +43,13 @@ class Meter:
     """A clock and an image counter that a stage loaded from disk advances by what it cost once.
 
     So a method whose parts were computed before, by whichever run, is charged for them in full.
+    The watch's bar follows.
     """
 
-    def __init__(self, data: Data) -> None:
+    def __init__(self, data: Data, watch: Watch) -> None:
         self._data = data
+        self._watch = watch
+        self._first = data.drawn
         self._shift = 0.0
 
     def mark(self) -> Spent:
@@ -60,6 +63,10 @@ class Meter:
         """Make what was spent since a mark be `spent`."""
         self._shift += spent.seconds - self.since(mark).seconds
         self._data.drawn = mark.images + spent.images
+        self.show(earlier=True)
+
+    def show(self, *, earlier: bool = False) -> None:
+        self._watch.drawn(self._data.drawn - self._first, earlier=earlier)
 
 
 class Stages:
@@ -74,7 +81,7 @@ class Stages:
     def __init__(self, root: Path, data: Data, watch: Watch) -> None:
         self._root = root
         self._watch = watch
-        self._meter = Meter(data)
+        self._meter = Meter(data, watch)
 
     def get(
         self,
@@ -153,16 +160,14 @@ class StageKeeper:
             tensors, header = read_tensors(path)
             state.load(tensors)
             self._meter.set(self._mark, Spent(**json.loads(header["spent"])))
-            step = int(header["step"])
+            return int(header["step"])
         except (ValueError, KeyError, TypeError, RuntimeError) as error:
             # load() may have filled in a part: only a checkpoint written whole gets this far, so
             # this is a file from elsewhere. Better to stop than to go on from a mixture.
             raise ValueError(f"checkpoint {path} does not fit, delete it: {error}") from error
-        self._watch.skip(step - first)
-        return step
 
     def done(self, loop: str, step: int, state: Resumable) -> None:
-        self._watch.step()
+        self._meter.show()
         reason = self._watch.stop_reason()
         if reason or time.monotonic() - self._saved > CHECKPOINT_SECONDS:
             spent = self._meter.since(self._mark)

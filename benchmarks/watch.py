@@ -34,9 +34,8 @@ class Watch:
             mininterval=0.2 if sys.stderr.isatty() else 60,  # a log file wants few lines
             bar_format="{l_bar}{bar}| {elapsed} elapsed, about {remaining} left{postfix}",
         )
-        self._price = 1.0
-        self._total = 0.0
-        self._behind = 0.0
+        self._total = self._behind = self._begun = 0.0
+        self._seconds_per_image = self._shared = 0.0
 
     def stop_reason(self) -> str | None:
         """Why the run must stop now; None if it need not."""
@@ -73,28 +72,36 @@ class Watch:
         self._total = self._bar.total = max(work, 1e-9)
         self._bar.refresh()
 
-    def price(self, seconds_per_step: float) -> None:
-        """What one step of the coming loop counts for."""
-        self._price = seconds_per_step
+    def begin(self, seconds_per_image: float, shared: float) -> None:
+        """A cell begins.
 
-    def step(self) -> None:
-        self.reach(self._behind + self._price)
+        Args:
+            seconds_per_image: what an image that it draws counts for.
+            shared: its first images, which are counted with the cells before it.
+        """
+        self._begun = self._behind
+        self._seconds_per_image, self._shared = seconds_per_image, shared
 
-    def skip(self, steps: int) -> None:
-        """Move on by steps that an earlier run took, which say nothing of this one's pace."""
-        work = min(steps * self._price, self._total - self._behind)
-        self._behind += work
-        if not self._bar.disable:
-            self._bar.initial += work
-            self._bar.last_print_n += work
-            self._bar.n += work
-            self._bar.refresh()
+    def drawn(self, images: int, *, earlier: bool = False) -> None:
+        """Move the bar to where the cell has drawn so many images.
 
-    def reach(self, work: float) -> None:
-        """Set the bar to the work that is behind, whatever the steps added up to."""
+        Args:
+            earlier: an earlier run drew the last of them, which says nothing of this one's pace.
+        """
+        work = self._begun + self._seconds_per_image * max(0, images - self._shared)
+        self.reach(work, earlier=earlier)
+
+    def reach(self, work: float, *, earlier: bool = False) -> None:
+        """Set the bar to the work that is behind, whatever the images added up to."""
         work = min(work, self._total)
-        self._bar.update(work - self._behind)
-        self._behind = work
+        more, self._behind = work - self._behind, work
+        if earlier and not self._bar.disable:
+            self._bar.initial += more
+            self._bar.last_print_n += more
+            self._bar.n += more
+            self._bar.refresh()
+        else:
+            self._bar.update(more)
 
     def say(self, text: str) -> None:
         """Name what is under way."""

@@ -37,10 +37,8 @@ class StopsAt(Watch):
         super().__init__(show=False)
         self.left = steps
 
-    def step(self) -> None:
-        self.left -= 1
-
     def stop_reason(self) -> str | None:
+        self.left -= 1
         return "enough" if self.left <= 0 else None
 
 

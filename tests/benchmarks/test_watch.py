@@ -11,37 +11,41 @@ from lottery.batches import Data
 from lottery.steps import Resumable, run_steps
 
 
-def test_the_bar_ends_full_whatever_steps_and_sums_come_to(
+def test_the_bar_ends_full_whatever_images_and_sums_come_to(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     watch = Watch()
     watch.expect(0.6)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        watch.price(0.5)
-        for _ in range(3):
-            watch.step()
+        watch.begin(0.5, 0)
+        for images in (1, 2, 3):
+            watch.drawn(images)
         watch.reach(0.3)
         watch.reach(0.1 + 0.2 + 0.3)  # more than 0.6 by rounding
         watch.close()
     assert "100%" in capsys.readouterr().err.split("\r")[-1]
 
 
-def test_a_resumed_loop_starts_the_bar_where_it_was(
+def test_the_bar_knows_what_earlier_runs_did(
     tmp_path: Path, digits: Data, capsys: pytest.CaptureFixture[str]
 ) -> None:
     w = torch.zeros(3, requires_grad=True)
+
+    def draw_an_image(step: int) -> None:
+        digits.take(torch.zeros(1, dtype=torch.long))
+
     state = Resumable(torch.optim.SGD([w], lr=0.1), w=w)
 
     def make(keeper: StageKeeper) -> tuple[Tensors, dict[str, int]]:
-        run_steps("loop", range(2, 12), lambda i: None, state, keeper)
+        run_steps("loop", range(2, 12), draw_an_image, state, keeper)
         return {"w": w}, {}
 
     def percentages(stop: float | None) -> list[str]:
         """What the bar said while the stage ran, without repetitions."""
         watch = Watch(stop)
         watch.expect(10)
-        watch.price(1)
+        watch.begin(1, 0)
         with suppress(Stopped):
             Stages(tmp_path, digits, watch).get("trained", {}, make)
         watch.close()
@@ -49,14 +53,32 @@ def test_a_resumed_loop_starts_the_bar_where_it_was(
         return list(dict.fromkeys(bar.split("|")[0].strip() for bar in bars if "%" in bar))
 
     assert percentages(0)[-1] == "10%", "stopped after its first step"
-    assert percentages(None)[:2] == ["0%", "10%"]
+    assert percentages(None)[:2] == ["0%", "10%"], "the loop goes on"
+    assert percentages(None) == ["0%", "100%"], "the whole stage is there"
 
 
-def test_steps_that_were_skipped_are_no_pace(capsys: pytest.CaptureFixture[str]) -> None:
+def test_images_that_were_drawn_earlier_are_no_pace(capsys: pytest.CaptureFixture[str]) -> None:
     watch = Watch()
     watch.expect(1000)
-    watch.price(1)
-    watch.skip(900)
+    watch.begin(1, 0)
+    watch.drawn(900, earlier=True)
     assert "90%" in (bar := capsys.readouterr().err.split("\r")[-1])
     assert "about ? left" in bar
+    watch.close()
+
+
+def test_what_cells_share_is_counted_once(capsys: pytest.CaptureFixture[str]) -> None:
+    def percentage() -> str:
+        return capsys.readouterr().err.split("\r")[-1].split("|")[0].strip()
+
+    watch = Watch()
+    watch.expect(100)
+    watch.begin(1, 0)
+    watch.drawn(60, earlier=True)
+    watch.reach(60)
+    watch.begin(1, 40)
+    watch.drawn(40, earlier=True)
+    assert percentage() == "60%", "the first cell drew these"
+    watch.drawn(60, earlier=True)
+    assert percentage() == "80%"
     watch.close()

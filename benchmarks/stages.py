@@ -66,6 +66,7 @@ class Meter:
         self.show(earlier=True)
 
     def show(self, *, earlier: bool = False) -> None:
+        """Bring the watch's bar to the images drawn; see `Watch.drawn`."""
         self._watch.drawn(self._data.drawn - self._first, earlier=earlier)
 
 

@@ -95,7 +95,7 @@ class Watch:
         """Set the bar to the work that is behind, whatever the images added up to."""
         work = min(work, self._total)
         more, self._behind = work - self._behind, work
-        if earlier and not self._bar.disable:
+        if earlier and more and not self._bar.disable:
             self._bar.initial += more
             self._bar.last_print_n += more
             self._bar.n += more

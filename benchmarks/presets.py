@@ -64,6 +64,10 @@ class Preset:
         by_model = self._options.get(method, {})
         return dict(by_model.get(model, by_model.get("any", {})))
 
+    def options_set(self, method: str) -> set[str]:
+        """Names of the method's options that the preset sets, for any model."""
+        return {name for options in self._options.get(method, {}).values() for name in options}
+
 
 @cache
 def load_presets() -> dict[str, Preset]:

@@ -15,6 +15,7 @@ from benchmarks.standing import Difference, Point, compare, points_of
 from benchmarks.store import Row
 from benchmarks.suites import Block, Line, cells_of
 from benchmarks.tables import Results, Section, Table
+from benchmarks.tables.notes import unlike
 from benchmarks.tables.sanity import sanity_table
 from benchmarks.tables.text import minutes, removed
 
@@ -137,11 +138,7 @@ def _notes(points: Sequence[Point], tickets: Sequence[tuple[Line, list[Row]]]) -
         starts[row["seed"], row["pruned_at"]].add(row["weights_sha256"])
     if different := [f"seed {s} at {at}" for (s, at), found in starts.items() if len(found) > 1]:
         notes.append(f"Marked: not all rows start from the same weights ({', '.join(different)}).")
-    for name in ("device", "precision", "torch"):
-        values = sorted({row[name] for row in rows})
-        if len(values) > 1:
-            notes.append(f"Rows differ in {name}: {'; '.join(values)}.")
-    return notes
+    return [*notes, *unlike(rows)]
 
 
 def _missing(cells: Sequence[Cell], rows: Sequence[Row]) -> list[str]:
@@ -174,8 +171,8 @@ def _sanity_note(candidate: Candidate, checks: Sequence[Table]) -> str:
         return "Not yet run."
     return (
         "A ticket passes if it is more accurate than each of its ablations (one-sided paired "
-        f"t-test over seeds, Holm's correction, {LEVEL:.0%}). No: an ablation is as accurate on "
-        "average, or more. Not told apart: the ticket is ahead of all, but not by enough."
+        f"t-test over seeds, {LEVEL:.0%} for each). No: an ablation is as accurate on average, or "
+        "more. Not told apart: the ticket is ahead of all, but not by enough."
     )
 
 

@@ -29,6 +29,12 @@ def kept_count(density: float, total: int) -> int:
     return count
 
 
+def layer_count(density: float, size: int) -> int:
+    """round(density * size), but at least one: rounding alone empties no layer, which would cut
+    the network in two."""
+    return max(1, round(density * size))
+
+
 def top_k(scores: Tensor, count: int) -> Tensor:
     """Bool vector, True at the `count` highest scores; among equals the earliest are taken.
 
@@ -104,11 +110,11 @@ class Mask:
 
     @classmethod
     def top_per_layer(cls, layout: Layout, scores: Tensor, density: float) -> "Mask":
-        """Keep round(density * size) weights of highest score in every layer of a layout."""
+        """Keep `layer_count` weights of highest score in every layer of a layout."""
         kept_count(density, layout.total)
         if scores.shape != (layout.total,):
             raise ValueError(f"expected {layout.total} scores, got shape {tuple(scores.shape)}")
-        parts = [top_k(scores[e.span], round(density * e.size)) for e in layout.entries]
+        parts = [top_k(scores[e.span], layer_count(density, e.size)) for e in layout.entries]
         return cls(layout, torch.cat(parts))
 
     @cached_property

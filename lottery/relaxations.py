@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from lottery.layout import Layout
-from lottery.mask import Mask, top_k_of_numbers
+from lottery.mask import Mask, kept_count, layer_count, top_k_of_numbers
 
 
 class Relaxation(Protocol):
@@ -150,9 +150,13 @@ class StraightThroughTopK(Relaxation):
 
     def _highest(self, scores: Tensor) -> Tensor:
         """What `mask` keeps, shape (d,), without its checks at every step."""
-        spans = [e.span for e in self.layout.entries] if self.per_layer else [slice(None)]
-        parts = [scores[span] for span in spans]
-        return torch.cat([top_k_of_numbers(p, round(self.density * len(p))) for p in parts])
+        if not self.per_layer:
+            return top_k_of_numbers(scores, kept_count(self.density, self.layout.total))
+        parts = [
+            top_k_of_numbers(scores[e.span], layer_count(self.density, e.size))
+            for e in self.layout.entries
+        ]
+        return torch.cat(parts)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from benchmarks.suites import Block
 from benchmarks.tables.densities import by_density
 from benchmarks.tables.layers import by_layer
 from benchmarks.tables.lines import by_line
+from benchmarks.tables.notes import notes
 from benchmarks.tables.results import Results
 from benchmarks.tables.sanity import sanity_table
 from benchmarks.tables.sections import Section, Table, markdown
@@ -33,26 +34,5 @@ def sections(blocks: Sequence[Block], results: Results, preset: Preset) -> list[
         tables = [KINDS[block.shown](block, results)]
         if (checks := sanity_table(block, results)).lines:
             tables.append(checks)
-        found.append(Section(heading, tuple(tables), (stand_in_note(block, preset),)))
+        found.append(Section(heading, tuple(tables), notes(block, preset, results)))
     return found
-
-
-def stand_in_note(block: Block, preset: Preset) -> str:
-    """Says plainly where a preset runs something else than the paper did."""
-    swaps = {}
-    for line in block.lines:
-        if line.cell and line.printed:
-            swaps[line.printed.dataset] = line.cell.dataset
-            swaps[line.printed.model] = line.cell.model
-        elif line.cell:
-            swaps[block.dataset] = line.cell.dataset
-    parts = [f"Preset {preset.name}: {preset.description}."]
-    said = [f"{mine} stands in for {name}" for name, mine in swaps.items() if mine != name]
-    if said:
-        parts.append(
-            f"Here {', '.join(said)}: the paper's numbers are of another task, to be compared in "
-            "their order, not their height."
-        )
-    elif preset.name != "paper":
-        parts.append("The paper's numbers are of the full length.")
-    return " ".join(parts)

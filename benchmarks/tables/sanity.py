@@ -34,5 +34,5 @@ def sanity_table(block: Block, results: Results) -> Table:
             for name, gain in found.gains.items()
         )
         lines.append([line.label, removed(line.cell.density), found.passes, gains])
-    headers = ["method", "sparsity", "passes", "ticket minus ablation, points (corrected p)"]
+    headers = ["method", "sparsity", "passes", "ticket minus ablation, points (p)"]
     return Table(headers, lines)

@@ -30,6 +30,14 @@ def test_one_ablation_that_is_as_good_fails_the_whole() -> None:
     assert check(ticket, {"shuffle": level, "invert": {0: 10.0, 1: 12.0, 2: 9.0}}).passes == "no"
 
 
+def test_every_gain_passes_by_itself() -> None:
+    """A claim about all ablations needs no correction for their number."""
+    others = {name: {0: -3.0, 1: -4.0, 2: -6.0} for name in ("shuffle", "reinit", "invert")}
+    found = check(dict.fromkeys(range(3), 0.0), others)
+    assert found.p_values == pytest.approx(dict.fromkeys(others, 0.0195), abs=1e-4)
+    assert found.passes == "yes"
+
+
 def test_the_test_is_one_sided_and_paired() -> None:
     ticket, other = {0: 50.0, 1: 70.0, 2: 90.0}, {0: 48.0, 1: 68.5, 2: 87.0}
     differences = [2.0, 1.5, 3.0]

@@ -196,7 +196,7 @@ def test_straight_through_is_the_mask_with_the_scores_gradient(
     expected: list[float] = []
     for start, end in ((0, 5), (5, 9), (9, 12)):
         order = sorted(range(start, end), key=lambda i: (-abs(scores[i]), i))
-        chosen = order[: round(density * (end - start))]
+        chosen = order[: max(1, round(density * (end - start)))]
         expected += [float(i in chosen) for i in range(start, end)]
     assert gates.tolist() == expected
 

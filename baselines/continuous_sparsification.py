@@ -23,6 +23,7 @@ from lottery.steps import Resumable
 def plan(
     recipe: Recipe, start: float, density: float | None, options: Mapping[str, Any]
 ) -> dict[str, float]:
+    """All rounds, which train the weights too."""
     return {"search": options["rounds"] * options["epochs"]}
 
 

@@ -1,20 +1,29 @@
 """The dense network."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from lottery.batches import Data
+from lottery.errors import BadInput
 from lottery.network import Network
 from lottery.registry import method
 
 
-@method("dense")
+def check(density: float | None, options: Mapping[str, Any]) -> None:
+    """Refuse any density but 1."""
+    if density != 1:
+        raise BadInput(f"the dense network has density 1, not {density}")
+
+
+@method("dense", check=check)
 def dense(network: Network, data: Data, density: float, generator: torch.Generator) -> Tensor:
     """Equal scores: at density 1 everything is kept.
 
     Raises:
-        ValueError: any other density.
+        BadInput: any other density.
     """
-    if density != 1:
-        raise ValueError(f"the dense network has density 1, not {density}")
+    check(density, {})
     return torch.ones_like(network.weights)

@@ -22,6 +22,7 @@ from lottery.steps import Resumable
 def plan(
     recipe: Recipe, start: float, density: float | None, options: Mapping[str, Any]
 ) -> dict[str, float]:
+    """The perturbation, which all densities share, and the search."""
     perturbing = {f"perturbation {options}": options["perturbation_epochs"]}
     return {**perturbing, f"search {density}": options["epochs"]}
 

@@ -38,6 +38,7 @@ def grasp(
         rounds: 1 as the paper.
 
     Raises:
+        BadInput: a density that is none, or that keeps no weight.
         ValueError: a class with too few images, or scores that are not finite.
     """
     x, y = data.balanced(samples_per_class, generator)

@@ -6,7 +6,6 @@ from functools import partial
 import torch
 
 from lottery.batches import Data
-from lottery.cts import plan, search_epochs
 from lottery.errors import BadInput
 from lottery.mask import Mask, kept_count
 from lottery.network import Network
@@ -15,10 +14,10 @@ from lottery.pressures import ExpectedL0, GradBalance, Pressure
 from lottery.registry import method
 from lottery.relaxations import HardConcrete
 from lottery.runner import Runner
-from lottery.search import Found, drop_at, search_gates
+from lottery.search import Found, drop_at, plan_share, search_epochs, search_gates
 
 
-@method("l0_hard_concrete", plan=plan)
+@method("l0_hard_concrete", plan=plan_share)
 def l0_hard_concrete(
     network: Network,
     data: Data,

@@ -1,4 +1,4 @@
-"""Magnitude pruning."""
+"""Magnitude pruning (Han et al. 2015, "Learning both weights and connections")."""
 
 import torch
 
@@ -23,6 +23,9 @@ def magnitude(
     Args:
         layers: how the density is shared among layers, see lottery.layer_densities: "global",
             "uniform", "erk", or a ticket file.
+
+    Raises:
+        BadInput: a density that is none or keeps no weight, or layers as in keep_layerwise.
     """
     scores = network.weights.abs()
     return Found(keep_layerwise(network.layout, scores, density, layers), scores=scores)

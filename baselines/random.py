@@ -1,4 +1,4 @@
-"""Random pruning."""
+"""Random pruning (Liu et al. 2022, "The unreasonable effectiveness of random pruning")."""
 
 import torch
 
@@ -23,6 +23,9 @@ def random(
     Args:
         layers: how the density is shared among layers, see lottery.layer_densities: "global",
             "uniform", "erk", or a ticket file.
+
+    Raises:
+        BadInput: a density that is none or keeps no weight, or layers as in keep_layerwise.
     """
     scores = torch.rand(network.layout.total, generator=generator).to(network.device)
     return Found(keep_layerwise(network.layout, scores, density, layers), scores=scores)

@@ -36,6 +36,7 @@ def saliency(
 
     Raises:
         UnknownName: no such objective.
+        BadInput: a density that is none, or that keeps no weight.
         ValueError: a class with too few images, or scores that are not finite.
     """
     objective_of = objectives[objective]

@@ -4,11 +4,13 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from benchmarks.options import FILTERS, Options, parse, parse_seeds, select, status_of
+from benchmarks.options import FILTERS, Options, parse_seeds, select
 from benchmarks.presets import get_preset
 from benchmarks.store import Store, write_text
-from benchmarks.suites import cells_of, get_suite
+from benchmarks.suites import SUITES, cells_of, get_suite
 from benchmarks.tables import Results, render
+from lottery.command import parse, status_of
+from lottery.errors import BadInput
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -18,6 +20,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _main(options: Options) -> int:
+    if not options.suite:
+        raise BadInput(f"give a suite: {', '.join([*SUITES, 'throughput'])}")
     preset = get_preset(options.preset).for_suite(options.suite)
     if options.suite == "throughput":  # measures steps, not cells
         return int(import_module("benchmarks.throughput.command").run(options, preset))

@@ -8,12 +8,13 @@ import tyro
 
 from benchmarks import running
 from benchmarks.comparison import Candidate, get_comparison
-from benchmarks.options import FILTERS, RunOptions, parse, parse_seeds, select, status_of
+from benchmarks.options import FILTERS, RunOptions, parse_seeds, select
 from benchmarks.registered import named, source_of
 from benchmarks.store import Store, rows_by_key, write_text
 from benchmarks.suites import cells_of
 from benchmarks.tables import Results, markdown
 from benchmarks.verdict import judge
+from lottery.command import parse, status_of
 from lottery.errors import BadInput
 from lottery.registry import Method
 

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import torch
 
 from benchmarks.checks import choose_precision
-from benchmarks.options import parse, status_of
 from benchmarks.throughput.limits import peak_memory
 from lottery.batches import Data, Normalisation
+from lottery.command import parse, status_of
 from lottery.crbg import crbg
 from lottery.data import DATASETS, Images
+from lottery.errors import BadInput, check_name
 from lottery.models import build
 from lottery.randomness import generator
 from lottery.recipe import Recipe
@@ -43,11 +44,14 @@ def measure(options: Options) -> str:
 
     Raises:
         UnknownName: a model, dataset or precision that does not exist.
-        BadInput: a model that cannot take the dataset's images.
+        BadInput: a model that cannot take the dataset's images, or a number below one.
     """
+    for name, value in (("batch-size", options.batch_size), ("steps", options.steps)):
+        if value < 1:
+            raise BadInput(f"--{name} must be at least 1, got {value}")
     device = torch.device("cpu")
     precision = choose_precision(options.precision, device)
-    facts = DATASETS[options.dataset]
+    facts = DATASETS[check_name("dataset", options.dataset, list(DATASETS))]
     channels, height, width = facts.shape
     draw, size = generator(0), options.batch_size * options.steps
     pixels = torch.randint(256, (size, height, width, channels), generator=draw, dtype=torch.uint8)

@@ -1,11 +1,8 @@
 """The command line."""
 
-import contextlib
-import io
 import math
 import os
 import re
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -17,8 +14,6 @@ import tyro
 
 from benchmarks.cells import Cell
 from lottery.errors import BadInput, check_name
-
-USAGE = 2
 
 
 @dataclass(frozen=True)
@@ -87,51 +82,6 @@ class Options(RunOptions):
 
     suite: tyro.conf.Positional[str] = ""
     """Table or figure, e.g. table2 or sanity-checks; a wrong name lists them all."""
-
-
-Kind = TypeVar("Kind")
-
-
-def parse(kind: type[Kind], prog: str, arguments: Sequence[str] | None = None) -> Kind:
-    """Options of a kind from the command line of the program `prog`.
-
-    Raises:
-        BadInput: arguments that do not fit.
-    """
-    said = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(said):
-            return tyro.cli(
-                kind,
-                prog=prog,
-                args=arguments,
-                config=(tyro.conf.FlagCreatePairsOff,),
-            )
-    except SystemExit as end:
-        if not end.code:
-            raise
-        raise BadInput(_one_line(said.getvalue())) from None
-
-
-def status_of(command: Callable[[], int]) -> int:
-    """Run a command for its exit status; bad input is one line and status 2."""
-    try:
-        status = command()
-        sys.stdout.flush()
-        return status
-    except BadInput as error:
-        print(f"error: {error}", file=sys.stderr)
-        return USAGE
-    except BrokenPipeError:  # whoever read the output (head, less) has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-
-
-def _one_line(box: str) -> str:
-    """The message of tyro's error box, without the box."""
-    lines = [line.strip("│╭╮╰╯─-| ") for line in box.splitlines()]
-    end = next((i for i, line in enumerate(lines) if line.startswith("For full help")), len(lines))
-    return " ".join(line for line in lines[:end] if line) + " (--help lists the options)"
 
 
 def parse_seeds(texts: Sequence[str]) -> tuple[int, ...]:
@@ -242,7 +192,7 @@ def _check_value(name: str, value: str, actual: Sequence[Any]) -> None:
 
 
 def _shown(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value) or "(none)"
 
 
 def _matches(actual: Any, value: str) -> bool:

@@ -16,7 +16,6 @@ from markupsafe import Markup
 
 from benchmarks.cells import PROTOCOL
 from benchmarks.comparison import Candidate, Comparison, comparison_names, get_comparison
-from benchmarks.options import parse, status_of
 from benchmarks.presets import get_preset, load_presets
 from benchmarks.provenance import commit
 from benchmarks.store import HEADER, Row, Store, rows_by_key, write_text
@@ -24,6 +23,7 @@ from benchmarks.suites import SUITES, get_suite
 from benchmarks.tables import Results, Section, Table, markdown, sections
 from benchmarks.tables.sections import latex
 from benchmarks.verdict import judge
+from lottery.command import parse, status_of
 from lottery.errors import BadInput
 
 # The columns of a row that say most, first.

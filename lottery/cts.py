@@ -1,8 +1,6 @@
 """Concrete Ticket Search (CTS, Algorithm 3): lines 2 to 8, the search for a mask near the start."""
 
-from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 import torch
 
@@ -12,28 +10,13 @@ from lottery.errors import check_name
 from lottery.mask import Mask, kept_count
 from lottery.network import Network
 from lottery.pressures import GradBalance, Lagrange, Pressure
-from lottery.recipe import Recipe
 from lottery.registry import method, objectives
 from lottery.relaxations import Concrete
 from lottery.runner import Runner
-from lottery.search import Found, drop_at, search_gates
-
-SEARCHES = {"full": 1.0, "half": 0.5, "quick": 0.125}
+from lottery.search import Found, drop_at, plan_share, search_epochs, search_gates
 
 
-def search_epochs(training_epochs: int, search: str) -> int:
-    """Epochs of a search, from those of training. At least one."""
-    check_name("search", search, list(SEARCHES))
-    return max(1, round(SEARCHES[search] * training_epochs))
-
-
-def plan(
-    recipe: Recipe, start: float, density: float | None, options: Mapping[str, Any]
-) -> dict[str, float]:
-    return {f"search {options} {density}": search_epochs(recipe.epochs, options["search"])}
-
-
-@method("cts", plan=plan)
+@method("cts", plan=plan_share)
 def cts(
     network: Network,
     data: Data,

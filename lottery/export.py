@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.nn.utils import prune
 
+from lottery.command import parse, status_of
 from lottery.data import DATASETS
 from lottery.errors import BadInput
 from lottery.files import replacing
@@ -104,14 +105,16 @@ def export(ticket: Path, to: Format, out: Path) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status 0, or 2 with one line where nothing was written."""
-    options = tyro.cli(Options, prog="python -m lottery.export", args=arguments)
+    return status_of(lambda: _main(parse(Options, "python -m lottery.export", arguments)))
+
+
+def _main(options: Options) -> int:
     ending = ".onnx" if options.to == "onnx" else f"-{options.to}.safetensors"
     out = options.out or Path(options.ticket.stem + ending)
     try:
         export(options.ticket, options.to, out)
-    except (BadInput, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    except OSError as error:
+        raise BadInput(f"{out} was not written: {error}") from error
     print(f"{out}: {out.stat().st_size} bytes")
     return 0
 

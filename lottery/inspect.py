@@ -8,8 +8,8 @@ from pathlib import Path
 import tyro
 from tabulate import tabulate
 
+from lottery.command import parse, status_of
 from lottery.data import DATASETS
-from lottery.errors import BadInput
 from lottery.flow import effective
 from lottery.rebuild import read, rebuild
 
@@ -66,12 +66,11 @@ def describe(path: Path) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status 0, or 2 with one line where there is no ticket."""
-    options = tyro.cli(Options, prog="python -m lottery.inspect", args=arguments)
-    try:
-        print(describe(options.ticket))
-    except BadInput as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    return status_of(lambda: _main(parse(Options, "python -m lottery.inspect", arguments)))
+
+
+def _main(options: Options) -> int:
+    print(describe(options.ticket))
     return 0
 
 

@@ -36,7 +36,11 @@ def keep_layerwise(layout: Layout, scores: Tensor, density: float, layers: str) 
 
 
 def layer_counts(layout: Layout, density: float, layers: str) -> list[int]:
-    """How many weights each layer keeps; they add up to round(density * d)."""
+    """How many weights each layer keeps; they add up to round(density * d).
+
+    Raises:
+        BadInput: as keep_layerwise, or a density that is none or keeps no weight.
+    """
     total = kept_count(density, layout.total)
     if layers == "uniform":
         return _rounded([density * entry.size for entry in layout.entries], layout, total)

@@ -78,7 +78,11 @@ class Layout:
         return tuple(entry.name for entry in self.entries)
 
     def views(self, flat: Tensor) -> dict[str, Tensor]:
-        """Views of a flat vector, shape (d,), in the tensors' own shapes. Differentiable."""
+        """Views of a flat vector, shape (d,), in the tensors' own shapes. Differentiable.
+
+        Raises:
+            ValueError: a vector of another length.
+        """
         if flat.shape != (self.total,):
             raise ValueError(f"expected a flat vector of {self.total}, got {tuple(flat.shape)}")
         parts = torch.split(flat, [entry.size for entry in self.entries])

@@ -110,7 +110,12 @@ class Mask:
 
     @classmethod
     def top_per_layer(cls, layout: Layout, scores: Tensor, density: float) -> "Mask":
-        """Keep `layer_count` weights of highest score in every layer of a layout."""
+        """Keep `layer_count` weights of highest score in every layer of a layout.
+
+        Raises:
+            BadInput: a density outside (0, 1], or that keeps no weight.
+            ValueError: scores of the wrong shape, or NaN.
+        """
         kept_count(density, layout.total)
         if scores.shape != (layout.total,):
             raise ValueError(f"expected {layout.total} scores, got shape {tuple(scores.shape)}")
@@ -139,6 +144,11 @@ class Mask:
 
     @classmethod
     def unpacked(cls, layout: Layout, bits: Tensor) -> "Mask":
+        """The mask that `packed` made bits of.
+
+        Raises:
+            ValueError: bits that are not of this layout's size.
+        """
         if bits.dtype != torch.uint8 or bits.shape != (-(-layout.total // 8),):
             raise ValueError(f"mask bits do not fit a layout of {layout.total} weights")
         return cls(layout, torch.from_numpy(np.unpackbits(bits.numpy(), count=layout.total) == 1))

@@ -1,6 +1,7 @@
 """Methods and objectives by name."""
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -91,6 +92,10 @@ class Method:
         plan: (recipe, epochs before the method, density, options) -> epochs that the method will
             run, by name; work that two densities share has the same name. For estimates only.
         check: (density, options) -> raises BadInput where the method would, before anything runs.
+
+    Raises:
+        BadInput: a name that is no file's name, another `pruned_at`, or a `draw` that does not take
+            the four arguments or has an option without a default.
     """
 
     name: str
@@ -101,6 +106,21 @@ class Method:
     sets_density: bool = True
     plan: Plan = no_plan
     check: Check = no_check
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", self.name):
+            raise BadInput(
+                f"method name {self.name!r} has to be letters, digits, _ and -, a letter first"
+            )
+        check_name(f"pruned_at of method {self.name}", self.pruned_at, ["init", "rewind"])
+        runner = {"runner": None} if self.wants_runner else {}
+        try:
+            inspect.signature(self.draw).bind(*"network data density generator".split(), **runner)
+        except TypeError as error:
+            raise BadInput(
+                f"method {self.name!r} does not take (network, data, density, generator, *, "
+                f"option=default, ...): {error}"
+            ) from error
 
     @cached_property
     def options(self) -> dict[str, Any]:

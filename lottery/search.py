@@ -11,6 +11,7 @@ from torch import Tensor
 
 from lottery.batches import Data
 from lottery.capture import captured, set_lr
+from lottery.errors import check_name
 from lottery.layer_gates import LayerGates
 from lottery.mask import Mask
 from lottery.network import Network
@@ -168,3 +169,23 @@ def plan_epochs(
 ) -> dict[str, float]:
     """The plan of a search whose option `epochs` is its length."""
     return {f"search {options} {density}": options["epochs"]}
+
+
+SEARCHES = {"full": 1.0, "half": 0.5, "quick": 0.125}
+
+
+def search_epochs(training_epochs: int, search: str) -> int:
+    """Epochs of a search: as many as training's, 1/2 or 1/8 of them, rounded; at least one.
+
+    Raises:
+        UnknownName: none of "full", "half", "quick".
+    """
+    check_name("search", search, list(SEARCHES))
+    return max(1, round(SEARCHES[search] * training_epochs))
+
+
+def plan_share(
+    recipe: Recipe, start: float, density: float | None, options: Mapping[str, Any]
+) -> dict[str, float]:
+    """The plan of a search whose option `search` is its length, as a share of training's."""
+    return {f"search {options} {density}": search_epochs(recipe.epochs, options["search"])}

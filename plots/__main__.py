@@ -1,17 +1,20 @@
 """python -m plots SUITE: draw a suite's figures from its results, where they are newer."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
 import tyro
 
+from lottery.command import parse, status_of
+from lottery.errors import BadInput
+
 # The modules of plots/ that draw a suite, by what the figure's file has after the suite's name.
 # Each has draw(tables) -> Figure.
 FIGURES = {
-    "table1": {"": "ablations", "-search": "search_log", "-training": "training"},
+    "table1": {"": "one_density", "-search": "search_log", "-training": "training"},
     "table2": {"": "sparsity_accuracy", "-search": "search_log", "-layers": "layers"},
     "sparsity-accuracy": {"": "sparsity_accuracy", "-objectives": "objective_accuracy"},
     "objectives": {"": "objective_values"},
@@ -32,7 +35,7 @@ class Options:
     """Draw results/<preset>/<suite>*.png and .pdf from the CSVs beside them, of a comparison those
     of every method that was compared."""
 
-    suite: tyro.conf.Positional[str]
+    suite: tyro.conf.Positional[str] = ""
     """Whose results are drawn; all draws every preset's."""
     preset: str = "demo"
     """Their folder."""
@@ -40,30 +43,38 @@ class Options:
     """Folder of the results."""
 
 
-def main() -> int:
-    """Exit status 0, or 2 with one line where there is nothing to draw."""
-    options = tyro.cli(Options, prog="python -m plots")
-    folder = options.results / options.preset
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; exit status 0, or 2 with one line where there is nothing to draw."""
+    return status_of(lambda: _main(parse(Options, "python -m plots", arguments)))
+
+
+def _main(options: Options) -> int:
     if options.suite == "all":
-        for preset in sorted(path for path in options.results.glob("*") if path.is_dir()):
-            for source in sorted(preset.glob("*.csv")):
-                draw(source, FIGURES.get(source.stem, {}))
-            for source in sorted(preset.glob("*/*.csv")):
-                draw(source, COMPARED)
-        return 0
+        return _draw_all(options.results)
+    folder = options.results / options.preset
     figures, found = FIGURES.get(options.suite, COMPARED), [folder / f"{options.suite}.csv"]
     if options.suite not in FIGURES:
         found = sorted(folder.glob(f"{options.suite}/*.csv"))
     if not found:
         known = f"{', '.join(FIGURES)}, all, or a comparison that was run"
-        print(f"error: no figure for {options.suite!r}: {known}", file=sys.stderr)
-        return 2
+        raise BadInput(f"no figure for {options.suite!r}: {known}")
     for source in found:
         if not source.exists():
-            print(f"error: there is no {source}; run the suite first", file=sys.stderr)
-            return 2
+            raise BadInput(f"there is no {source}; run the suite first")
         draw(source, figures)
         print(f"rows: {source}")
+    return 0
+
+
+def _draw_all(results: Path) -> int:
+    presets = sorted(path for path in results.glob("*") if path.is_dir())
+    if not presets:
+        raise BadInput(f"there are no results in {results}; run a suite first")
+    for preset in presets:
+        for source in sorted(preset.glob("*.csv")):
+            draw(source, FIGURES.get(source.stem, {}))
+        for source in sorted(preset.glob("*/*.csv")):
+            draw(source, COMPARED)
     return 0
 
 

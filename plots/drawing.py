@@ -9,6 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lottery.errors import BadInput
+from lottery.files import replacing
 from plots import style
 
 
@@ -17,10 +19,14 @@ class NothingToDraw(Exception):
 
 
 class Tables:
-    """A suite's results: `rows`, those of the latest protocol, and the tables beside them."""
+    """A suite's results: `rows`, those of the latest protocol, and the tables beside them.
+
+    Raises:
+        BadInput: the file is no results file.
+    """
 
     def __init__(self, source: Path) -> None:
-        rows = pd.read_csv(source)
+        rows = read(source, "protocol")
         self.rows = rows[rows["protocol"] == rows["protocol"].max()]
         self._source = source
 
@@ -31,16 +37,32 @@ class Tables:
 
         Raises:
             NothingToDraw: no row has lines in it.
+            BadInput: the table's file is none.
         """
         path = self._source.with_name(f"{self._source.stem}-{table}.csv")
         if not path.exists():
             raise NothingToDraw(f"there is no {path}")
-        found = pd.read_csv(path)
+        found = read(path, "cell_key")
         names = {c: f"{table}_{c}" for c in found if c in self.rows and c != "cell_key"}
         joined: pd.DataFrame = self.rows.merge(found.rename(columns=names), on="cell_key")
         if joined.empty:
             raise NothingToDraw(f"{path} has no lines of these rows")
         return joined
+
+
+def read(path: Path, column: str) -> pd.DataFrame:
+    """A CSV file.
+
+    Raises:
+        BadInput: it is none, or lacks a column that it has to have.
+    """
+    try:
+        table = pd.read_csv(path)
+    except (ValueError, OSError) as error:  # what pandas raises on a malformed file is a ValueError
+        raise BadInput(f"{path} is no table: {' '.join(str(error).split())}") from error
+    if column not in table:
+        raise BadInput(f"{path} is no results file: it has no column {column!r}")
+    return table
 
 
 Panel = tuple[Axes, Any, pd.DataFrame]
@@ -90,7 +112,6 @@ def draw(name: str, source: Path, target: Path) -> None:
 
 def save(figure: Figure, target: Path) -> None:
     """Write a figure as PNG and PDF, each whole or not at all; the PNG last."""
-    for suffix in (".pdf", ".png"):
-        half = target.with_name(f".{target.stem}.tmp{suffix}")
-        figure.savefig(half)
-        half.replace(target.with_suffix(suffix))
+    for kind in ("pdf", "png"):
+        with replacing(target.with_suffix(f".{kind}")) as half:
+            figure.savefig(half, format=kind)

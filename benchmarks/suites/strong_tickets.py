@@ -5,7 +5,7 @@ from typing import Any
 
 from benchmarks.cells import Cell
 from benchmarks.presets import Preset
-from benchmarks.suites.parts import Block, Line, Place, stated
+from benchmarks.suites.parts import DEFAULTS, Block, Line, Place, stated
 from lottery.recipe import Recipe
 
 SUITE = "strong-tickets"
@@ -19,7 +19,8 @@ def _panel(preset: Preset, model: str, densities: list[float]) -> Block:
     dataset = "mnist" if model.startswith("lenet") else "cifar10"
     place = Place(SUITE, "crbg", "strong tickets", preset, model, dataset, judged="drawn")
     own = place.frozen_cell("crbg", None, judged=None)
-    epochs = own.options.get("epochs", 50)  # every search is as long as CRBG's
+    # Every search is as long as CRBG's.
+    epochs = own.options.get("epochs", DEFAULTS["crbg"]["epochs"])
 
     def cell(method: str, density: float, **options: Any) -> Cell:
         found = place.frozen_cell(method, density)

@@ -7,7 +7,7 @@ from benchmarks.suites import Block
 from benchmarks.tables.densities import by_density
 from benchmarks.tables.layers import by_layer
 from benchmarks.tables.lines import by_line
-from benchmarks.tables.notes import notes
+from benchmarks.tables.notes import notes_of
 from benchmarks.tables.results import Results
 from benchmarks.tables.sanity import sanity_table
 from benchmarks.tables.sections import Section, Table, markdown
@@ -34,5 +34,5 @@ def sections(blocks: Sequence[Block], results: Results, preset: Preset) -> list[
         tables = [KINDS[block.shown](block, results)]
         if (checks := sanity_table(block, results)).lines:
             tables.append(checks)
-        found.append(Section(heading, tuple(tables), notes(block, preset, results)))
+        found.append(Section(heading, tuple(tables), notes_of(block, preset, results)))
     return found

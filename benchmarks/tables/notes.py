@@ -9,8 +9,8 @@ from benchmarks.suites import Block
 from benchmarks.tables.results import Results
 
 
-def notes(block: Block, preset: Preset, results: Results) -> tuple[str, ...]:
-    """Everything that is to be said under a block's tables."""
+def notes_of(block: Block, preset: Preset, results: Results) -> tuple[str, ...]:
+    """Everything that is to be said under a block's tables, a paragraph each."""
     rows = [row for line in block.lines for row in results.rows(line.cell)]
     about = [stand_ins(block, preset)]
     if preset.name != "paper" and (said := settings(block, preset)):

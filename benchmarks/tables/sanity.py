@@ -22,11 +22,11 @@ def sanity_check(cell: Cell, block: Block, results: Results) -> SanityCheck | No
 
 
 def sanity_table(block: Block, results: Results) -> Table:
-    """The outcomes and what they rest on; no lines where the block has no ablations."""
+    """The outcomes and what they rest on; no lines where no ablation has been run."""
     lines = []
     for line in block.tickets:
         found = sanity_check(line.cell, block, results) if line.cell else None
-        if found is None or line.cell is None or line.cell.density is None:
+        if line.cell is None or line.cell.density is None or not (found and found.gains):
             continue
         gains = ", ".join(
             f"{name} {gain:+.1f}"

@@ -24,6 +24,7 @@ from benchmarks.throughput.limits import peak_memory, reset_peak_memory, rooflin
 from benchmarks.throughput.works import GATES, WORKS, Task, seconds_per_step
 from lottery.capture import eager
 from lottery.data import DATASETS
+from lottery.errors import BadInput
 
 STEPS = 12
 IDENTITY = ["model", "dataset", "batch_size", "work", "device", "precision"]
@@ -50,6 +51,8 @@ def run(options: Options, preset: Preset) -> int:
     Raises:
         BadInput: nothing was measured; the text is one line.
     """
+    if options.seeds or options.time_budget or options.jobs != "auto":
+        raise BadInput("throughput measures steps: it takes no --seeds, --jobs or --time-budget")
     device = choose_device(options.device)
     # The engine as it runs on large images, whatever the preset says about small ones.
     asked = "auto" if options.precision == "preset" else options.precision

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import tyro
 
+from lottery.command import USAGE, parse, status_of
 from lottery.data.datasets import default_root, load
 from lottery.data.sources import LAYOUTS, ensure
 from lottery.errors import BadInput
@@ -29,14 +30,18 @@ def describe(name: str, root: Path) -> str:
 
 
 def main() -> int:
-    """Go through the datasets; the exit status, 2 if any failed."""
-    options, status = tyro.cli(Options), 0
+    """Run the command line; exit status 0, or 2 with a line for each dataset that failed."""
+    return status_of(lambda: _main(parse(Options, "python -m lottery.data")))
+
+
+def _main(options: Options) -> int:
+    status = 0
     for name in options.names:
         try:
             print(describe(name, options.data_root), flush=True)
         except BadInput as error:
             print(f"error: {error}", file=sys.stderr)
-            status = 2
+            status = USAGE
     return status
 
 

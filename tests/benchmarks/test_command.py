@@ -50,7 +50,10 @@ def assert_refused(outcome: tuple[int, str, str], *words: str) -> None:
         (["table2", "--device", "gpu"], ["device 'gpu'", "cuda"]),
         (["table2", "--precision", "float16"], ["'float16'", "bfloat16"]),
         (["table2", "--sedes", "1"], ["--sedes"]),
-        ([], ["unknown suite ''", "table2"]),
+        ([], ["give a suite", "table2"]),
+        (["table1", "--only", "search=foo"], ["search 'foo'", "(none), full, quick"]),
+        (["throughput", "--seeds", "1"], ["takes no --seeds"]),
+        (["throughput", "--time-budget", "9m"], ["takes no --seeds, --jobs or --time-budget"]),
     ],
 )
 def test_bad_arguments_are_one_line_and_write_nothing(

@@ -4,6 +4,7 @@ import contextlib
 import gc
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ def attempt(tmp_path: Path) -> Iterator[Callable[[Draw], dict[str, Any]]]:
         bench = Bench(
             tmp_path, tmp_path / "cache", torch.device("cpu"), "float32", Watch(show=False)
         )
-        return run_cell(CELL, bench)[0]
+        return run_cell(replace(CELL, source="mine"), bench)[0]
 
     yield run
     methods._found = before
@@ -150,6 +151,10 @@ def test_cheating_is_refused(
         pipeline._loaded.cache_clear()
 
 
+def one_too_many(network: Network) -> Mask:
+    return Mask.top(network.layout, network.weights.abs(), 5021 / 50200)
+
+
 @pytest.mark.parametrize(
     ("result", "words"),
     [
@@ -159,6 +164,7 @@ def test_cheating_is_refused(
         (lambda network: network.weights.view(100, -1), r"shape \(100, 502\)"),
         (lambda network: network.weights * torch.nan, "50200 of 50200 scores are NaN"),
         (lambda network: Mask.full(network.layout), "mine kept 50200 weights, not 5020"),
+        (one_too_many, "mine kept 5021 weights, not 5020"),
         (lambda network: None, "mine returned a NoneType"),
     ],
 )

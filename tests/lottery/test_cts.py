@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from lottery.batches import Data, Normalisation
-from lottery.cts import cts, plan, search_epochs
+from lottery.cts import cts
 from lottery.data import DATASETS, Images
 from lottery.errors import BadInput, UnknownName
 from lottery.mask import Mask
@@ -20,7 +20,7 @@ from lottery.randomness import generator
 from lottery.recipe import Recipe
 from lottery.relaxations import Concrete
 from lottery.runner import Runner
-from lottery.search import Found
+from lottery.search import Found, plan_share, search_epochs
 from lottery.training import train
 from tests.conftest import tiny_module
 
@@ -200,7 +200,7 @@ def test_the_length_of_a_search(tiny: Network, digits: Data, search: str, epochs
     assert len(found.log) == epochs
     assert search_epochs(10, search) == epochs
     options = {"search": search}
-    assert list(plan(RECIPE, 0, 0.3, options).values()) == [epochs]
+    assert list(plan_share(RECIPE, 0, 0.3, options).values()) == [epochs]
 
 
 def test_a_search_has_at_least_one_epoch() -> None:

@@ -141,6 +141,26 @@ def test_unknown_options_are_refused(name: str) -> None:
         Method("rich", optioned).changed({"epoch": 3})
 
 
+def needs_power(network: object, data: object, density: object, generator: object, *, power: float):  # type: ignore[no-untyped-def]
+    raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"name": "my method/x"}, "method name 'my method/x' has to be letters, digits"),
+        ({"name": ""}, "method name '' has to be"),
+        ({"pruned_at": "middle"}, "unknown pruned_at of method mine 'middle': .*init, rewind"),
+        ({"draw": lambda network, data: None}, "'mine' does not take .*too many positional"),
+        ({"draw": needs_power}, "'mine' does not take .*required.* 'power'"),
+    ],
+)
+def test_a_method_that_could_not_run_is_refused(given: dict[str, Any], words: str) -> None:
+    with pytest.raises(BadInput, match=words) as refusal:
+        Method(**{"name": "mine", "draw": no_draw, **given})
+    assert "\n" not in str(refusal.value)
+
+
 @pytest.fixture
 def registries(monkeypatch: pytest.MonkeyPatch) -> None:
     """Empty registries, so that what a test registers does not stay."""

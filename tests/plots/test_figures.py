@@ -10,16 +10,17 @@ import pandas as pd
 import pytest
 
 from plots import (
-    ablations,
     comparison,
     layerwise,
     objective_accuracy,
     objective_values,
+    one_density,
     sanity_checks,
     search_log,
     sparsity_accuracy,
     style,
 )
+from plots.__main__ import main
 from plots.drawing import NothingToDraw, Tables
 
 COLUMNS = ["paper", "dataset", "model", "method", "objective", "ablation", "protocol", "seed"]
@@ -69,7 +70,7 @@ def test_table1_names_every_method_and_the_most_accurate_ticket_first(tmp_path: 
     rows = pd.read_csv(source)
     shuffled = rows[rows["method"] == "ltr"].assign(method="snip", ablation="shuffle_layerwise")
     pd.concat([shuffled, rows]).assign(search="full").to_csv(source, index=False)
-    _, cts = ablations.draw(Tables(source)).axes
+    _, cts = one_density.draw(Tables(source)).axes
     assert [text.get_text() for text in cts.get_yticklabels()] == ["LTR", "CTS-KL", "SNIP"]
 
 
@@ -237,6 +238,33 @@ def test_no_results_yet(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr == f"error: there is no {tmp_path}/demo/table2.csv; run the suite first\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "table2.csv is no table: No columns"),
+        ("a,b\n1,2,3\n4\n1,2,3,4", "table2.csv is no table: Error tokenizing"),
+        (
+            "method,accuracy\nsnip,90\n",
+            "table2.csv is no results file: it has no column 'protocol'",
+        ),
+    ],
+)
+def test_a_file_that_holds_no_results(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, words: str
+) -> None:
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / "table2.csv").write_text(text)
+    assert main(["table2", f"--results={tmp_path}"]) == 2
+    said = capsys.readouterr().err
+    assert words in said
+    assert said.count("\n") == 1
+
+
+def test_a_folder_without_results(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["all", f"--results={tmp_path / 'none'}"]) == 2
+    assert "there are no results in" in capsys.readouterr().err
 
 
 def test_a_suite_without_a_figure(tmp_path: Path) -> None:

@@ -1,0 +1,38 @@
+"""The tables that are committed are those that the committed rows give."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from benchmarks.presets import get_preset
+from benchmarks.store import Store
+from benchmarks.suites import get_suite
+from benchmarks.tables import Results, render
+from benchmarks.throughput import command
+
+ROOT = Path(__file__).parents[2]
+TABLES = sorted(path for kind in ("quick", "paper") for path in ROOT.glob(f"results/{kind}/*.md"))
+
+
+def is_committed(paths: list[Path]) -> bool:
+    """Whether the files are as they were committed: own runs may be of other seeds."""
+    asked = subprocess.run(["git", "diff", "--quiet", "HEAD", "--", *paths], cwd=ROOT, check=False)
+    return asked.returncode == 0
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_a_committed_table_is_made_of_its_rows(table: Path, tmp_path: Path) -> None:
+    files = sorted(table.parent.glob(f"{table.stem}*.csv"))
+    if not is_committed([table, *files]):
+        pytest.skip("these results are not the committed ones")
+    if table.stem == "throughput":
+        assert table.read_text() == command.render(pd.read_csv(*files))
+        return
+    for file in files:
+        shutil.copy(file, tmp_path)
+    preset = get_preset(table.parent.name).for_suite(table.stem)
+    results = Results(Store(tmp_path / f"{table.stem}.csv"), preset.seeds)
+    assert table.read_text() == render(get_suite(table.stem, preset), results, preset)

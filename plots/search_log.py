@@ -21,12 +21,13 @@ def draw(tables: Tables) -> Figure:
     log = log.sort_values(["model", "dataset"], kind="stable")
     figure, found = panels(log, ["model", "dataset", "panel"], (3.4, 3), len(PANELS))
     for ax, (model, dataset, column), part in found:
-        by = [style.method_ids(part), part["density_requested"].fillna(0)]
-        for (name, density), group in part.groupby(by, sort=False):
-            look = style.look(str(name))
-            wanted = f" at {style.removed(float(str(density)))}" if density else ""
-            look = look._replace(label=look.label + wanted)
-            style.mean_line(ax, group, "epoch", "shown", look, markersize=3)
+        for name, searches in part.groupby(style.method_ids(part), sort=False):
+            by_density = searches.groupby(searches["density_requested"].fillna(0), sort=False)
+            looks = style.shades(style.look(str(name)), by_density.ngroups)
+            for look, (density, group) in zip(looks, by_density, strict=True):
+                wanted = f" at {style.removed(float(str(density)))}" if density else ""
+                look = look._replace(label=look.label + wanted)
+                style.mean_line(ax, group, "epoch", "shown", look, markersize=3)
         if "density" in column:
             ax.set_yscale("log")
         ax.set_ylabel(PANELS[column])

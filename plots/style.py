@@ -1,5 +1,6 @@
 """How every figure looks: one colour, marker and line per method, readable in grey print too."""
 
+from itertools import cycle
 from typing import Any, NamedTuple
 
 import matplotlib
@@ -7,6 +8,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from scipy import stats
 
@@ -59,6 +61,17 @@ LOOKS = {
 def look(name: str) -> Look:
     """The look of a method; grey for one that the suite does not know."""
     return LOOKS.get(name, Look(name, "#444444", "p", "-."))
+
+
+def shades(seen: Look, count: int) -> list[Look]:
+    """As many looks of one method, from its own to paler ones, whose lines differ too."""
+    if count == 1:
+        return [seen]
+    colours = sns.light_palette(seen.colour, count + 2)[:1:-1]
+    return [
+        seen._replace(colour=to_hex(colour), line=line)
+        for colour, line in zip(colours, cycle(("-", "--", ":", "-.")), strict=False)
+    ]
 
 
 def method_id(row: "pd.Series[Any]") -> str:

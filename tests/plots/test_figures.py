@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_rgb
 
 from plots import (
     comparison,
@@ -449,3 +450,13 @@ def test_all_figures_at_once(tmp_path: Path) -> None:
     done = subprocess.run(one, check=True, capture_output=True, text=True)
     assert done.stdout.splitlines()[0] == f"figure: {mine.with_suffix('.png')}"
     assert mine.with_suffix(".png").exists()
+
+
+def test_shades_of_a_method_differ_in_line_and_lightness() -> None:
+    own = style.look("cts kl")
+    assert style.shades(own, 1) == [own]
+    first, second, third = style.shades(own, 3)
+    assert (first.colour, first.line) == (own.colour.lower(), own.line)
+    assert len({each.line for each in (first, second, third)}) == 3
+    lightness = [sum(to_rgb(each.colour)) for each in (first, second, third)]
+    assert lightness == sorted(lightness)

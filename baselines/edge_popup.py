@@ -4,6 +4,7 @@ import math
 from functools import partial
 
 import torch
+from torch import Tensor
 
 from lottery.batches import Data
 from lottery.errors import check_name
@@ -43,7 +44,7 @@ def edge_popup(
         lr, momentum, weight_decay, epochs, batch_size: of SGD with a cosine schedule.
 
     Returns:
-        As scores |score|, or where layers do not compete its rank in the layer, in (0, 1).
+        As scores |score|, or where layers do not compete its rank in the layer, in [0, 1].
 
     Raises:
         BadInput: a density that is none, or that keeps no weight.
@@ -77,6 +78,12 @@ def edge_popup(
     scores = scores.abs()
     mask = relaxation.mask(scores)
     if scope == "layer":
-        parts = [scores[e.span] for e in layout.entries]
-        scores = torch.cat([(part.argsort().argsort() + 0.5) / len(part) for part in parts])
+        scores = torch.cat([_ranked(scores[e.span]) for e in layout.entries])
     return Found(mask, scores=scores, log=log)
+
+
+def _ranked(scores: Tensor) -> Tensor:
+    """The ranks of a layer's scores, spread so that at any density as many are the lowest of all
+    layers, or the highest, as the mask keeps of this one: its share, and at least one weight."""
+    rank, last = scores.argsort().argsort(), len(scores) - 1
+    return ((rank + 0.5) / len(scores)).where(rank < last, 1.0).where(rank > 0, 0.0)

@@ -7,7 +7,7 @@ from importlib import import_module
 from benchmarks.options import FILTERS, Options, parse_seeds, select
 from benchmarks.presets import get_preset
 from benchmarks.store import Store, write_text
-from benchmarks.suites import SUITES, cells_of, get_suite
+from benchmarks.suites import NAMES, cells_of, get_suite
 from benchmarks.tables import Results, render
 from lottery.command import parse, status_of
 from lottery.errors import BadInput
@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _main(options: Options) -> int:
     if not options.suite:
-        raise BadInput(f"give a suite: {', '.join([*SUITES, 'throughput'])}")
+        raise BadInput(f"give a suite: {', '.join(NAMES)}")
     preset = get_preset(options.preset).for_suite(options.suite)
     if options.suite == "throughput":  # measures steps, not cells
         return int(import_module("benchmarks.throughput.command").run(options, preset))

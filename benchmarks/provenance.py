@@ -11,13 +11,14 @@ CODE = ("lottery", "baselines", "benchmarks", "pyproject.toml")
 @cache
 def commit() -> str:
     """The git commit of this checkout, with a plus where the code differs; empty outside git."""
-    head = _git("rev-parse", "--short=12", "HEAD")
+    head = git("rev-parse", "--short=12", "HEAD")
     if not head:
         return ""
-    return head + ("+" if _git("status", "--porcelain", "--", *CODE) else "")
+    return head + ("+" if git("status", "--porcelain", "--", *CODE) else "")
 
 
-def _git(*arguments: str) -> str:
+def git(*arguments: str) -> str:
+    """What a git command says about this checkout; empty where it fails or there is no git."""
     try:
         done = subprocess.run(
             ["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=True

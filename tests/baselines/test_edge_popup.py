@@ -113,7 +113,7 @@ def test_it_is_sgd_on_the_scores(digits_images: Images, options: dict[str, Any])
         assert (scores < 0).any()
 
 
-@pytest.mark.parametrize("density", [0.02, 0.04, 0.1, 0.3])
+@pytest.mark.parametrize("density", [0.01, 0.02, 0.04, 0.1, 0.3])
 def test_inverted_it_keeps_the_lowest_of_every_layer(
     tiny: Network, digits: Data, density: float
 ) -> None:

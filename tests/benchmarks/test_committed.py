@@ -1,26 +1,24 @@
 """The tables that are committed are those that the committed rows give."""
 
 import shutil
-import subprocess
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from benchmarks.presets import get_preset
+from benchmarks.provenance import ROOT, commit, git
 from benchmarks.store import Store
 from benchmarks.suites import get_suite
 from benchmarks.tables import Results, render
 from benchmarks.throughput import command
 
-ROOT = Path(__file__).parents[2]
 TABLES = sorted(path for kind in ("quick", "paper") for path in ROOT.glob(f"results/{kind}/*.md"))
 
 
 def is_committed(paths: list[Path]) -> bool:
     """Whether the files are as they were committed: own runs may be of other seeds."""
-    asked = subprocess.run(["git", "diff", "--quiet", "HEAD", "--", *paths], cwd=ROOT, check=False)
-    return asked.returncode == 0
+    return bool(commit()) and not git("status", "--porcelain", "--", *map(str, paths))
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda path: f"{path.parent.name}-{path.stem}")

@@ -27,17 +27,19 @@ def _main(options: Options) -> int:
         return int(import_module("benchmarks.throughput.command").run(options, preset))
     blocks = get_suite(options.suite, preset)
     seeds = parse_seeds(options.seeds) or preset.seeds
-    cells = select(cells_of(blocks, seeds), options.only, FILTERS)
+    everything = cells_of(blocks, seeds)
+    cells = select(everything, options.only, FILTERS)
     job = options.job(preset.precision)
     store = Store(options.results / preset.name / f"{options.suite}.csv")
-    status = 0
-    if options.list or {cell.key for cell in cells} - store.done():
-        # torch takes seconds to import; a table that is done is printed without it.
+    # torch takes seconds to import; a table that is done is printed without it.
+    if options.list:
         running = import_module("benchmarks.running")
-        if options.list:
-            print(running.list_cells(cells, store.done(), job))
-            return status
-        status = running.run(cells, store, job)
+        print(running.list_cells(cells, store.within_reach(), job))
+        return 0
+    store.borrow(everything)
+    status = 0
+    if {cell.key for cell in cells} - store.done():
+        status = import_module("benchmarks.running").run(cells, store, job)
     table = render(blocks, Results(store, seeds), preset)
     write_text(store.path.with_suffix(".md"), table)
     print(table)

@@ -10,7 +10,7 @@ from benchmarks import running
 from benchmarks.comparison import Candidate, get_comparison
 from benchmarks.options import FILTERS, RunOptions, parse_seeds, select
 from benchmarks.registered import named, source_of
-from benchmarks.store import Store, rows_by_key, write_text
+from benchmarks.store import Store, write_text
 from benchmarks.suites import cells_of
 from benchmarks.tables import Results, markdown
 from benchmarks.verdict import judge
@@ -42,17 +42,17 @@ def _main(options: Options) -> int:
     seeds = parse_seeds(options.seeds) or preset.seeds
     job = options.job(preset.precision)
     candidate = candidate_of(named(_asked(options)), comparison.name)
-    cells = select(cells_of(comparison.blocks(preset, candidate), seeds), options.only, FILTERS)
+    everything = cells_of(comparison.blocks(preset, candidate), seeds)
+    cells = select(everything, options.only, FILTERS)
     store = Store(options.results / preset.name / f"{comparison.name}.csv")
-    rows = rows_by_key(store.path)
     if options.list:
-        print(running.list_cells(cells, rows.keys(), job))
+        print(running.list_cells(cells, store.within_reach(), job))
         return 0
+    store.borrow(everything)
     status = 0
-    if missing := [cell for cell in cells if cell.key not in rows]:
-        status = running.run(missing, store, job)
-        rows = rows_by_key(store.path)
-    verdict = judge(comparison, preset, candidate, Results(store, seeds, rows))
+    if {cell.key for cell in cells} - store.done():
+        status = running.run(cells, store, job)
+    verdict = judge(comparison, preset, candidate, Results(store, seeds))
     written = store.path.with_suffix("") / candidate.name
     text = markdown(verdict.sections)
     write_text(written.with_name(f"{candidate.name}.md"), text)

@@ -18,7 +18,7 @@ from benchmarks.cells import PROTOCOL
 from benchmarks.comparison import Candidate, Comparison, comparison_names, get_comparison
 from benchmarks.presets import get_preset, load_presets
 from benchmarks.provenance import commit
-from benchmarks.store import HEADER, Row, Store, rows_by_key, write_text
+from benchmarks.store import HEADER, Row, Store, write_text
 from benchmarks.suites import SUITES, get_suite
 from benchmarks.tables import Results, Section, Table, markdown, sections
 from benchmarks.tables.sections import latex
@@ -118,14 +118,13 @@ def _comparison_part(
     """A verdict, made anew from the rows; its file only says which method it is of."""
     preset = comparison.preset(preset_name)
     store = Store(path.parent.with_suffix(".csv"))
-    by_key = rows_by_key(store.path)
     rows = [
         row
-        for row in by_key.values()
+        for row in store.rows()
         if (row["method"], row["source"]) == (candidate.name, candidate.source)
     ]
     seeds = _seeds(rows) or preset.seeds
-    verdict = judge(comparison, preset, candidate, Results(store, seeds, by_key))
+    verdict = judge(comparison, preset, candidate, Results(store, seeds))
     return Part(
         f"{preset_name}-{comparison.name}-{candidate.name}",
         f"{candidate.name} in {comparison.name}, {preset_name}",

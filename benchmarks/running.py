@@ -114,6 +114,7 @@ def run_cells(cells: Sequence[Cell], store: Store, bench: Bench) -> list[str]:
                 # With nothing else to do, wait a little for the other process.
                 patience = 0.5 if len(busy) + 1 == len(waiting) else 0
                 with _claim(bench.cache_root, cell).acquire(timeout=patience):
+                    store.borrow([cell])  # another suite may have been at it
                     if cell.key not in store.done():
                         progress.start(cell)
                         failures += _run_one(cell, store, bench)

@@ -5,13 +5,13 @@ import io
 import os
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
-from benchmarks.cells import PROTOCOL
+from benchmarks.cells import PROTOCOL, Cell
 from lottery.errors import BadInput
 from lottery.files import replacing
 
@@ -41,18 +41,6 @@ DETAILS = {
     "objectives": ("objective", "value"),
 }
 Details = Mapping[str, Sequence[Mapping[str, Any]]]
-
-
-def rows_by_key(own: Path) -> dict[str, Row]:
-    """The rows of the present protocol in a results file and in all others of its folder, by key.
-
-    Where several have a key, the file's own row counts, then the first file's by name.
-    """
-    found: dict[str, Row] = {}
-    for path in (own, *sorted(own.parent.glob("*.csv"))):
-        if path == own or read_header(path)[: len(COLUMNS)] == COLUMNS:
-            found = {row["cell_key"]: row for row in Store(path).rows()} | found
-    return found
 
 
 def read_header(path: Path) -> list[str]:
@@ -86,10 +74,40 @@ class Store:
         """The keys of the finished cells."""
         return {row["cell_key"] for row in self.rows()}
 
+    def within_reach(self) -> set[str]:
+        """The keys of the cells that are finished here, or can be borrowed."""
+        return self.done().union(*(other.done() for other in self._others()))
+
+    def borrow(self, cells: Iterable[Cell]) -> None:
+        """Copy what this file lacks of some cells from the folder's other results files.
+
+        A copied row keeps its provenance; suite, paper and table become those of the cell. Where
+        several files have a row, the first by name counts.
+        """
+        done = self.done()
+        missing = {cell.key: cell for cell in cells if cell.key not in done}
+        for other in self._others():
+            for row in other.rows():
+                if cell := missing.pop(row["cell_key"], None):
+                    place = {"suite": cell.suite, "paper": cell.paper, "table": cell.table}
+                    self.append(row | place, other.details_of(cell))
+
+    def _others(self) -> "Iterator[Store]":
+        for path in sorted(self.path.parent.glob("*.csv")):
+            if path != self.path and read_header(path)[: len(COLUMNS)] == COLUMNS:
+                yield Store(path)
+
     def details(self, table: str) -> list[Row]:
         """The lines of a table of DETAILS."""
         with self._lock:
             return self._read_details(table)
+
+    def details_of(self, cell: Cell) -> Details:
+        """A cell's lines of every table of DETAILS."""
+        return {
+            table: [line for line in self.details(table) if line["cell_key"] == cell.key]
+            for table in DETAILS
+        }
 
     def append(self, row: Mapping[str, Any], details: Details | None = None) -> None:
         """Add a finished cell, unless another process has added it already."""

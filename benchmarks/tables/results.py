@@ -1,6 +1,6 @@
 """The finished rows of a suite, looked up by cell."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from benchmarks.cells import Cell
@@ -12,14 +12,11 @@ class Results:
 
     Args:
         seeds: those that tables are made of; the seed of a cell that is asked for plays no part.
-        lent: rows of other files by cell key, where the store has none.
     """
 
-    def __init__(
-        self, store: Store, seeds: Sequence[int], lent: Mapping[str, Row] | None = None
-    ) -> None:
+    def __init__(self, store: Store, seeds: Sequence[int]) -> None:
         self.seeds = seeds
-        self._rows = {**(lent or {}), **{row["cell_key"]: row for row in store.rows()}}
+        self._rows = {row["cell_key"]: row for row in store.rows()}
         self._values = {
             (line["cell_key"], line["objective"]): float(line["value"])
             for line in store.details("objectives")

@@ -162,6 +162,19 @@ def test_only_and_seeds_choose_cells_and_the_rest_follows(run: Run, tmp_path: Pa
     assert len(row["mask_sha256"]) == 64
 
 
+def test_what_two_suites_have_in_common_is_run_once(run: Run, tmp_path: Path) -> None:
+    only = ("--preset", "tiny", "--only", "paper=cts", "method=snip", "ablation=none")
+    assert run("sparsity-accuracy", *only)[0] == 0
+    assert "1 cells, 1 done" in run("sanity-checks", *only, "--list")[1]
+    results = tmp_path / "results" / "tiny"
+    assert not (results / "sanity-checks.csv").exists()
+    status, _, err = run("sanity-checks", *only)
+    assert (status, err) == (0, "")  # no progress was shown
+    place = {"suite": "sanity-checks", "table": "Fig. 4"}
+    (row,) = Store(results / "sparsity-accuracy.csv").rows()
+    assert Store(results / "sanity-checks.csv").rows() == [row | place]
+
+
 def test_a_cell_does_not_depend_on_what_ran_before(run: Run, tmp_path: Path) -> None:
     def rows(*arguments: str) -> dict[str, tuple[str, str]]:
         assert run("table2", "--preset", "tiny", *arguments)[0] == 0

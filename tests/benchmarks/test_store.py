@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.cells import PROTOCOL
+from benchmarks.cells import PROTOCOL, Cell
 from benchmarks.store import COLUMNS, HEADER, MORE_COLUMNS, Store
 from lottery.errors import BadInput
 
@@ -123,6 +123,33 @@ def test_two_processes_lose_and_double_nothing(tmp_path: Path) -> None:
         assert process.exitcode == 0
     keys = [r["cell_key"] for r in Store(path).rows()]
     assert len(keys) == len(set(keys)) == 30
+
+
+def test_what_another_suite_finished_is_borrowed_whole(tmp_path: Path) -> None:
+    def cell(density: float) -> Cell:
+        return Cell("mine", "cts", "II", "demo", "snip", "resnet20", "digits", density, "init")
+
+    one, two, own, unknown = map(cell, (0.1, 0.2, 0.3, 0.4))
+    layer = {"epoch": "", "layer": "fc", "params": "4", "kept": "1"}
+    first, second, mine = (Store(tmp_path / f"{name}.csv") for name in ("a", "b", "mine"))
+    first.append(row(one.key, accuracy="1"), {"layers": [layer]})
+    first.append(row("of no cell asked for"))
+    for known in (one, two):
+        second.append(row(known.key, accuracy="2"), {"layers": [layer, layer]})
+    second.append(row(own.key, accuracy="2"))
+    mine.append(row(own.key, accuracy="3"))
+    before = {path: path.read_bytes() for path in tmp_path.glob("[ab]*.csv")}
+
+    assert mine.within_reach() == {one.key, two.key, own.key, "of no cell asked for"}
+    mine.borrow([one, two, own, unknown])
+    place = {"suite": "mine", "paper": "cts", "table": "II"}
+    assert mine.rows() == [  # its own row counts
+        row(own.key, accuracy="3", protocol=str(PROTOCOL)),
+        row(one.key, accuracy="1") | place | {"protocol": str(PROTOCOL)},
+        row(two.key, accuracy="2") | place | {"protocol": str(PROTOCOL)},
+    ]
+    assert [line["cell_key"] for line in mine.details("layers")] == [one.key, two.key, two.key]
+    assert {path: path.read_bytes() for path in tmp_path.glob("[ab]*.csv")} == before
 
 
 def test_details_stand_beside_the_rows_and_are_replaced_by_cell(tmp_path: Path) -> None:

@@ -10,9 +10,10 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from benchmarks.cells import PROTOCOL
 from benchmarks.comparison import Baseline, Candidate, Comparison
 from benchmarks.presets import Preset
-from benchmarks.store import Row, Store
+from benchmarks.store import HEADER, Row, Store
 from benchmarks.suites import cells_of
 from benchmarks.tables import Results, markdown
 from benchmarks.verdict import Verdict, judge
@@ -39,14 +40,13 @@ def rows(
         assert cell.density is not None
         value = accuracy(cell.method, cell.density, cell.seed)
         value -= 0 if cell.ablation == "none" else 10 + 0.1 * cell.seed
-        found[cell.key] = {
+        found[cell.key] = dict.fromkeys(HEADER, "") | {
+            "protocol": str(PROTOCOL),
             "method": cell.method,
             "source": cell.source,
             "seed": str(cell.seed),
             "pruned_at": cell.pruned_at,
             "accuracy": f"{value:.4f}",
-            "objective": "",
-            "options": "",
             "density": str(cell.density),
             "cell_key": cell.key,
             "search_epochs": "5" if cell.method == "mine" else "1",
@@ -74,8 +74,10 @@ def verdict(
     preset: Preset = PRESET,
 ) -> Verdict:
     with TemporaryDirectory() as folder:
-        results = Results(Store(Path(folder) / "made-up-1.csv"), seeds, found)
-    return judge(COMPARISON, preset, candidate, results)
+        store = Store(Path(folder) / "made-up-1.csv")
+        for row in found.values():
+            store.append(row)
+        return judge(COMPARISON, preset, candidate, Results(store, seeds))
 
 
 def test_differences_are_paired_and_corrected_for_all_comparisons() -> None:

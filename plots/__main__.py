@@ -54,7 +54,7 @@ def _main(options: Options) -> int:
     folder = options.results / options.preset
     figures, found = FIGURES.get(options.suite, COMPARED), [folder / f"{options.suite}.csv"]
     if options.suite not in FIGURES:
-        found = sorted(folder.glob(f"{options.suite}/*.csv"))
+        found = sorted(path for path in folder.glob("*/*.csv") if path.parent.name == options.suite)
     if not found:
         known = f"{', '.join(FIGURES)}, all, or a comparison that was run"
         raise BadInput(f"no figure for {options.suite!r}: {known}")

@@ -5,7 +5,6 @@ from matplotlib.figure import Figure
 
 from plots import style
 from plots.drawing import Tables, panels
-from plots.sanity_checks import LOOKS
 
 
 def draw(tables: Tables) -> Figure:
@@ -15,7 +14,8 @@ def draw(tables: Tables) -> Figure:
     rows = style.one_per_seed(rows, "paper", "dataset", "label", "ablation")
     figure, found = panels(rows, ["paper", "dataset"], (5.4, 3.8))
     for ax, (paper, dataset), part in found:
-        shown = {name: look for name, look in LOOKS.items() if name in set(part["ablation"])}
+        run = set(part["ablation"])
+        shown = {name: look for name, look in style.ABLATIONS.items() if name in run}
         tickets = part[part["ablation"] == "none"].groupby("label")["accuracy"].mean()
         ranked = tickets.reindex(part["label"].unique()).sort_values(ascending=False)
         sns.pointplot(
@@ -41,5 +41,7 @@ def draw(tables: Tables) -> Figure:
             legend.set_title("")
         ax.set_xlabel("test accuracy (%)")
         ax.set_ylabel("")
-        ax.set_title(f"{str(paper).upper()}, {dataset}")
+        densities = part["density_requested"].dropna().unique()
+        at = f", {style.removed(densities[0])} sparsity" if len(densities) == 1 else ""
+        ax.set_title(f"{str(paper).upper()}, {dataset}{at}")
     return figure

@@ -2,24 +2,22 @@
 
 from matplotlib.figure import Figure
 
-from plots import style
+from plots import one_density, style
 from plots.drawing import Tables, panels
-
-LOOKS = {
-    "none": style.Look("ticket", "#0072B2", "o", "-"),
-    "shuffle_layerwise": style.Look("shuffled in each layer", "#E69F00", "s", "--"),
-    "reinitialise": style.Look("new initial weights", "#009E73", "^", "-."),
-    "invert": style.Look("lowest scores", "#000000", "X", ":"),
-}
 
 
 def draw(tables: Tables) -> Figure:
-    """Mean and confidence band over seeds of each ticket and its ablations."""
+    """Mean and confidence band over seeds of each ticket and its ablations.
+
+    At one density they would lie over each other: they are drawn as in Table I's figure.
+    """
     rows = tables.rows
+    if len(rows[["model", "density_requested"]].drop_duplicates()) == 1:
+        return one_density.draw(tables)
     by = [rows["model"], style.method_ids(rows)]
     figure, found = panels(rows, by, (3.6, 3.1), columns=3, sharey=True)
     for ax, (model, name), part in found:
-        for ablation, look in LOOKS.items():
+        for ablation, look in style.ABLATIONS.items():
             group = part[part["ablation"] == ablation]
             if group.empty:
                 continue

@@ -56,6 +56,12 @@ LOOKS = {
     "random erk": Look("Random, ERK", _GREY, "o", ":"),
     "dense": Look("Dense", _BLACK, "*", "-."),
 }
+ABLATIONS = {
+    "none": Look("ticket", _BLUE, "o", "-"),
+    "shuffle_layerwise": Look("shuffled in each layer", _ORANGE, "s", "--"),
+    "reinitialise": Look("new initial weights", _GREEN, "^", "-."),
+    "invert": Look("lowest scores", _BLACK, "X", ":"),
+}
 
 
 def look(name: str) -> Look:

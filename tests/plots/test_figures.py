@@ -268,11 +268,14 @@ def test_a_folder_without_results(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "there are no results in" in capsys.readouterr().err
 
 
-def test_a_suite_without_a_figure(tmp_path: Path) -> None:
+def test_a_suite_without_a_figure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = [sys.executable, "-m", "plots", "table9", f"--results={tmp_path}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.startswith("error: no figure for 'table9': table1, ")
+    for suite in ("", "/etc"):
+        assert main([suite, f"--results={tmp_path}"]) == 2
+        assert capsys.readouterr().err.startswith(f"error: no figure for '{suite}': ")
 
 
 def test_sanity_checks_have_a_panel_per_method_and_a_line_per_ablation(tmp_path: Path) -> None:
@@ -307,6 +310,18 @@ def test_sanity_checks_have_a_panel_per_method_and_a_line_per_ablation(tmp_path:
     for ax in figure.axes[:2]:
         assert len(ax.lines) == 3
         assert np.asarray(ax.lines[0].get_ydata()).tolist() == pytest.approx([50.5, 50.5])
+    plt.close(figure)
+
+    # At one density a panel's points would hide each other: each method has a line of them instead.
+    frame[frame["density"] == 0.01].to_csv(tmp_path / "t.csv", index=False)
+    figure = sanity_checks.draw(Tables(tmp_path / "t.csv"))
+    (ax,) = figure.axes
+    assert ax.get_title() == "CTS, digits, 99.0% sparsity"
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["SNIP", "LTR"]
+    legend = ax.get_legend()
+    assert legend is not None
+    names = [text.get_text() for text in legend.get_texts()]
+    assert names == ["ticket", "shuffled in each layer", "lowest scores"]
     plt.close(figure)
 
 

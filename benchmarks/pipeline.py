@@ -174,7 +174,7 @@ class CellWork:
             self.cell.ablation,
             drawn,
             generator(seed, "shuffle"),
-            lambda: self._initial(derive(seed, "reinitialise")),
+            self._initial,
         )
         if ticket.weights is None or ticket.weights is dense.weights:
             return ticket, dense

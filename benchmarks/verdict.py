@@ -155,11 +155,11 @@ def _missing(cells: Sequence[Cell], rows: Sequence[Row]) -> list[str]:
 
 
 def _sanity(block: Block, results: Results) -> Table:
-    """The sanity checks that have rows; an ablation that cannot be made has none."""
+    """The sanity checks; a ticket without scores cannot be inverted, and has no rows of that."""
     lines = [
         line
         for line in block.lines
-        if line.cell and (line.cell.ablation == "none" or results.rows(line.cell))
+        if line.cell and (line.cell.ablation != "invert" or results.rows(line.cell))
     ]
     return sanity_table(replace(block, lines=tuple(lines)), results)
 

@@ -8,7 +8,7 @@ import torch
 from lottery.errors import check_name
 from lottery.mask import Mask
 from lottery.network import Network
-from lottery.randomness import child
+from lottery.randomness import child, derive
 from lottery.ticket import Ticket
 
 
@@ -16,16 +16,16 @@ class Inapplicable(ValueError):
     """A ticket does not have what an ablation needs."""
 
 
-Ablation = Callable[[Ticket, torch.Generator, Callable[[], Network]], Ticket]
+Ablation = Callable[[Ticket, torch.Generator, Callable[[int], Network]], Ticket]
 
 
-def none(ticket: Ticket, generator: torch.Generator, fresh: Callable[[], Network]) -> Ticket:
+def none(ticket: Ticket, generator: torch.Generator, fresh: Callable[[int], Network]) -> Ticket:
     """The ticket as it was drawn."""
     return ticket
 
 
 def shuffle_layerwise(
-    ticket: Ticket, generator: torch.Generator, fresh: Callable[[], Network]
+    ticket: Ticket, generator: torch.Generator, fresh: Callable[[int], Network]
 ) -> Ticket:
     """Permute the mask within each layer; the layer's count stays."""
     layout, keep = ticket.mask.layout, ticket.mask.keep
@@ -37,14 +37,15 @@ def shuffle_layerwise(
 
 
 def reinitialise(
-    ticket: Ticket, generator: torch.Generator, fresh: Callable[[], Network]
+    ticket: Ticket, generator: torch.Generator, fresh: Callable[[int], Network]
 ) -> Ticket:
-    """The same mask over new weights of the same initialisation."""
-    network = fresh()
-    return replace(ticket, weights=network.weights, rest=network.rest, scores=None)
+    """The same mask over new weights of the same initialisation, of a seed named for it."""
+    seed = derive(ticket.seed, "reinitialise")
+    network = fresh(seed)
+    return replace(ticket, seed=seed, weights=network.weights, rest=network.rest, scores=None)
 
 
-def invert(ticket: Ticket, generator: torch.Generator, fresh: Callable[[], Network]) -> Ticket:
+def invert(ticket: Ticket, generator: torch.Generator, fresh: Callable[[int], Network]) -> Ticket:
     """Keep as many weights, those of the lowest scores; chance decides between equal ones.
 
     Raises:
@@ -71,13 +72,13 @@ ABLATIONS: dict[str, Ablation] = {
 
 
 def ablate(
-    name: str, ticket: Ticket, generator: torch.Generator, fresh: Callable[[], Network]
+    name: str, ticket: Ticket, generator: torch.Generator, fresh: Callable[[int], Network]
 ) -> Ticket:
     """Apply an ablation by name.
 
     Args:
         generator: of the shuffle, and of the inversion's choice between equal scores.
-        fresh: makes the network with newly drawn initial weights; called only where needed.
+        fresh: makes the network with the initial weights of a seed; called only where needed.
 
     Raises:
         UnknownName: no such ablation.

@@ -12,6 +12,7 @@ def draw(tables: Tables) -> Figure:
     labels = [style.look(name).label for name in style.method_ids(tables.rows)]
     rows = tables.rows.assign(label=labels).sort_values("paper", kind="stable")
     rows = style.one_per_seed(rows, "paper", "dataset", "label", "ablation")
+    rows = style.common_seeds(rows, "paper", "dataset", "label")
     figure, found = panels(rows, ["paper", "dataset"], (5.4, 3.8))
     for ax, (paper, dataset), part in found:
         run = set(part["ablation"])

@@ -14,8 +14,9 @@ def draw(tables: Tables) -> Figure:
     rows = tables.rows
     if len(rows[["model", "density_requested"]].drop_duplicates()) == 1:
         return one_density.draw(tables)
-    by = [rows["model"], style.method_ids(rows)]
-    figure, found = panels(rows, by, (3.6, 3.1), columns=3, sharey=True)
+    rows = rows.assign(name=style.method_ids(rows))
+    rows = style.common_seeds(rows, "model", "name", "density_requested")
+    figure, found = panels(rows, ["model", "name"], (3.6, 3.1), columns=3, sharey=True)
     for ax, (model, name), part in found:
         for ablation, look in style.ABLATIONS.items():
             group = part[part["ablation"] == ablation]

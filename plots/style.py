@@ -167,6 +167,18 @@ def one_per_seed(rows: pd.DataFrame, *by: str) -> pd.DataFrame:
     return rows.drop_duplicates([*by, "seed"], keep="last")
 
 
+def common_seeds(rows: pd.DataFrame, *by: str) -> pd.DataFrame:
+    """A ticket's and its ablations' rows of the seeds that all of them have, as they are tested.
+
+    Where there is no such seed yet, all rows of the ticket.
+    """
+    kept = list[Any]()
+    for _, part in rows.groupby(list(by), dropna=False):
+        seeds = set.intersection(*(set(one["seed"]) for _, one in part.groupby("ablation")))
+        kept += list(part.index[part["seed"].isin(seeds or part["seed"])])
+    return rows[rows.index.isin(kept)]
+
+
 def interval(values: "pd.Series[float]") -> tuple[float, float]:
     """Ends of the mean's 95% confidence interval by Student's t, of two values or more."""
     numbers = values.to_numpy(float)

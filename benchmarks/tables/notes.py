@@ -14,7 +14,7 @@ def notes_of(block: Block, preset: Preset, results: Results) -> tuple[str, ...]:
     rows = [row for line in block.lines for row in results.rows(line.cell)]
     about = [stand_ins(block, preset)]
     if preset.name != "paper" and (said := settings(block, preset)):
-        about.append(f"The preset sets {'; '.join(said)}.")
+        about.append(f"Set here: {'; '.join(said)}.")
     return (" ".join(about), *unlike(rows))
 
 

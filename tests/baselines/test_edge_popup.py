@@ -121,7 +121,7 @@ def test_inverted_it_keeps_the_lowest_of_every_layer(
     recorder = Recorder()
     found = draw(tiny, digits, density, recorder, epochs=1)
     ticket = Ticket(found.mask, 0, scores=found.scores)
-    inverted = ablate("invert", ticket, generator(0), lambda: tiny).mask
+    inverted = ablate("invert", ticket, generator(0), lambda seed: tiny).mask
     sizes = recorder.trace("search", "parameter")[-1].abs()
     assert inverted.kept_per_layer() == found.mask.kept_per_layer()
     for entry in tiny.layout.entries:

@@ -90,7 +90,7 @@ def percent_right(network: Network, data: Data) -> float:
 def test_a_layer_shuffle_moves_the_mask_of_every_layer(tiny: Network) -> None:
     mask = Mask.top(tiny.layout, tiny.weights.abs(), 0.3)
     ticket = Ticket(mask, seed=0, weights=tiny.weights, rest=tiny.rest)
-    shuffled = ablate("shuffle_layerwise", ticket, generator(0, "shuffle"), lambda: tiny)
+    shuffled = ablate("shuffle_layerwise", ticket, generator(0, "shuffle"), lambda seed: tiny)
     assert shuffled.mask.kept_per_layer() == mask.kept_per_layer()
     for entry in tiny.layout.entries:
         before, after = mask.keep[entry.span], shuffled.mask.keep[entry.span]

@@ -118,7 +118,7 @@ def test_a_whole_table_and_the_same_again_at_once(run: Run, tmp_path: Path) -> N
     assert len(re.findall(r"\| 1 +\|$", out, re.M)) == 9  # nine measured lines of one seed each
     assert out.count("not run") == 6  # ImageNet
     assert "stands in for cifar10" in out
-    assert "The preset sets crbg epochs=3" in out
+    assert "Set here: crbg epochs=3" in out
     assert "ltr pruning_rate=0.8." in out
     path = tmp_path / "results" / "tiny" / "table2.csv"
     rows = Store(path).rows()

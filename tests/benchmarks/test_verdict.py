@@ -157,6 +157,10 @@ def test_sanity_checks_and_those_that_cannot_be_made() -> None:
         line[2] == "yes" and "invert" not in line[3] for line in said.sections[1].tables[0].lines
     )
     assert "Without a result, failed or not yet run (6 cells)" in said.sections[0].notes[-1]
+    # What was not run leaves the verdict open, whatever the others say.
+    kept = {c.key: found[c.key] for c in cells if c.ablation != "shuffle_layerwise"}
+    (table,) = verdict(kept).sections[1].tables
+    assert [line[2] for line in table.lines] == ["not enough seeds to tell"] * 2
     own = Candidate("mine", "init", "abc", checked=False)
     assert "there is no ticket to ablate" in verdict(rows(usual, own), own).sections[1].notes[0]
 

@@ -26,12 +26,12 @@ def ticket_of(scores: Tensor, density: float, layout: Layout = LAYOUT) -> Ticket
     return Ticket(mask, 5, weights, torch.ones(2), scores, {"method": "made up"})
 
 
-def no_network() -> Network:
+def no_network(seed: int) -> Network:
     raise AssertionError("a new network was asked for")
 
 
 def apply(
-    name: str, ticket: Ticket, seed: int = 0, fresh: Callable[[], Network] = no_network
+    name: str, ticket: Ticket, seed: int = 0, fresh: Callable[[int], Network] = no_network
 ) -> Ticket:
     return ablate(name, ticket, generator(seed, "shuffle"), fresh)
 
@@ -104,12 +104,13 @@ def test_reinitialising_changes_the_weights_and_not_the_mask() -> None:
     ticket = Ticket(mask, 5, network.weights, network.rest, network.weights.abs())
     calls = []
 
-    def fresh() -> Network:
-        calls.append(0)
+    def fresh(seed: int) -> Network:
+        calls.append(seed)
         return other
 
     found = apply("reinitialise", ticket, fresh=fresh)
-    assert len(calls) == 1
+    assert calls == [found.seed]
+    assert found.seed != ticket.seed
     assert found.mask is mask
     assert found.scores is None
     assert found.weights is not None

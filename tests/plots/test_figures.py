@@ -312,6 +312,14 @@ def test_sanity_checks_have_a_panel_per_method_and_a_line_per_ablation(tmp_path:
         assert np.asarray(ax.lines[0].get_ydata()).tolist() == pytest.approx([50.5, 50.5])
     plt.close(figure)
 
+    # A seed that an ablation lacks plays no part: the ticket's mean would be of other weights.
+    lacking = (frame["ablation"] == "invert") & (frame["seed"] == 1) & (frame["method"] == "snip")
+    frame[~lacking].to_csv(tmp_path / "t.csv", index=False)
+    figure = sanity_checks.draw(Tables(tmp_path / "t.csv"))
+    means = [np.asarray(ax.lines[0].get_ydata()).mean() for ax in figure.axes[:2]]
+    assert means == pytest.approx([50.0, 50.5])
+    plt.close(figure)
+
     # At one density a panel's points would hide each other: each method has a line of them instead.
     frame[frame["density"] == 0.01].to_csv(tmp_path / "t.csv", index=False)
     figure = sanity_checks.draw(Tables(tmp_path / "t.csv"))

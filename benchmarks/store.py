@@ -86,7 +86,7 @@ class Store:
         """
         done = self.done()
         missing = {cell.key: cell for cell in cells if cell.key not in done}
-        for other in self._others():
+        for other in self._others() if missing else ():
             for row in other.rows():
                 if cell := missing.pop(row["cell_key"], None):
                     place = {"suite": cell.suite, "paper": cell.paper, "table": cell.table}

@@ -17,7 +17,7 @@ from benchmarks.findings import as_found, at_stage, pack, unpack
 from benchmarks.guard import RuleBroken, closed_test_set, fingerprint, opened_test_set, require_open
 from benchmarks.provenance import commit
 from benchmarks.registered import is_trained, methods
-from benchmarks.rows import Costs, Weights, make_row, parameters_hash
+from benchmarks.rows import Costs, Weights, device_name, make_row, parameters_hash
 from benchmarks.stages import Facts, Spent, Stage, StageKeeper, Stages, Tensors
 from benchmarks.store import Details
 from benchmarks.watch import Watch
@@ -98,7 +98,7 @@ class CellWork:
         self.cell = cell
         self.bench = bench
         self.data, _ = self._load()
-        self.stages = Stages(bench.cache_root, self.data, bench.watch)
+        self.stages = Stages(bench.cache_root, self.data, bench.watch, device_name(bench.device))
         per_epoch = self.data.steps_per_epoch(cell.recipe.batch_size)
         self.end_step = cell.recipe.steps(per_epoch)
         self.start_step = cell.recipe.rewind_step(per_epoch) if cell.pruned_at == "rewind" else 0

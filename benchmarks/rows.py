@@ -25,6 +25,11 @@ class Costs:
     search: Spent
     training: Spent
 
+    def devices(self, last: str) -> str:
+        """The devices that had a part in it, each once, and the one that judged it."""
+        parts = (self.pretraining, self.search, self.training)
+        return " + ".join(dict.fromkeys([*(d for p in parts for d in p.devices), last]))
+
 
 @dataclass(frozen=True)
 class Weights:
@@ -84,7 +89,7 @@ def make_row(
         "params_kept": mask.kept,
         "mask_sha256": mask.sha256,
         "cell_key": cell.key,
-        "device": device_name(judged.device),
+        "device": costs.devices(device_name(judged.device)),
         "torch": torch.__version__,
         "version": version("lottery-benchmarks"),
         "protocol": PROTOCOL,

@@ -24,10 +24,17 @@ CHECKPOINT_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Spent:
-    """What a stage cost: its wall time, and the training images it drew."""
+    """What a stage cost: its wall time, the training images it drew, and the devices it took."""
 
     seconds: float
     images: int
+    devices: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> "Spent":
+        """From JSON."""
+        values = json.loads(text)
+        return cls(**values | {"devices": tuple(values.get("devices", ()))})
 
 
 @dataclass(frozen=True)
@@ -42,27 +49,31 @@ class Stage:
 class Meter:
     """A clock and an image counter that a stage loaded from disk advances by what it cost once.
 
-    So a method whose parts were computed before, by whichever run, is charged for them in full.
-    The watch's bar follows.
+    So a method whose parts were computed before, by whichever run and on whichever device, is
+    charged for them in full. The watch's bar follows.
     """
 
-    def __init__(self, data: Data, watch: Watch) -> None:
+    def __init__(self, data: Data, watch: Watch, device: str) -> None:
         self._data = data
         self._watch = watch
+        self._device = device
         self._first = data.drawn
         self._shift = 0.0
+        self._devices: tuple[str, ...] = ()  # those of all that was loaded, one after the other
 
     def mark(self) -> Spent:
-        return Spent(time.perf_counter() + self._shift, self._data.drawn)
+        return Spent(time.perf_counter() + self._shift, self._data.drawn, self._devices)
 
     def since(self, mark: Spent) -> Spent:
         now = self.mark()
-        return Spent(now.seconds - mark.seconds, now.images - mark.images)
+        devices = dict.fromkeys([*now.devices[len(mark.devices) :], self._device])
+        return Spent(now.seconds - mark.seconds, now.images - mark.images, tuple(devices))
 
     def set(self, mark: Spent, spent: Spent) -> None:
         """Make what was spent since a mark be `spent`."""
         self._shift += spent.seconds - self.since(mark).seconds
         self._data.drawn = mark.images + spent.images
+        self._devices += spent.devices
         self.show(earlier=True)
 
     def show(self, *, earlier: bool = False) -> None:
@@ -77,12 +88,13 @@ class Stages:
         root: the cache folder.
         data: the training set, whose drawn images are counted.
         watch: asked at every step whether to stop.
+        device: the name of the one that works now.
     """
 
-    def __init__(self, root: Path, data: Data, watch: Watch) -> None:
+    def __init__(self, root: Path, data: Data, watch: Watch, device: str) -> None:
         self._root = root
         self._watch = watch
-        self._meter = Meter(data, watch)
+        self._meter = Meter(data, watch, device)
 
     def get(
         self,
@@ -115,7 +127,7 @@ class Stages:
             return None
         try:
             tensors, header = read_tensors(path)
-            return Stage(tensors, json.loads(header["facts"]), Spent(**json.loads(header["spent"])))
+            return Stage(tensors, json.loads(header["facts"]), Spent.parse(header["spent"]))
         except (ValueError, KeyError, TypeError) as error:
             self._watch.write(f"warning: {error}; the stage is run again")
             return None
@@ -160,7 +172,7 @@ class StageKeeper:
         try:
             tensors, header = read_tensors(path)
             state.load(tensors)
-            self._meter.set(self._mark, Spent(**json.loads(header["spent"])))
+            self._meter.set(self._mark, Spent.parse(header["spent"]))
             return int(header["step"])
         except (ValueError, KeyError, TypeError, RuntimeError) as error:
             # load() may have filled in a part: only a checkpoint written whole gets this far, so

@@ -47,7 +47,7 @@ def test_the_bar_knows_what_earlier_runs_did(
         watch.expect(10)
         watch.begin(1, 0)
         with suppress(Stopped):
-            Stages(tmp_path, digits, watch).get("trained", {}, make)
+            Stages(tmp_path, digits, watch, "cpu").get("trained", {}, make)
         watch.close()
         bars = capsys.readouterr().err.split("\r")
         return list(dict.fromkeys(bar.split("|")[0].strip() for bar in bars if "%" in bar))

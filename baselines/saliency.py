@@ -5,6 +5,7 @@ from torch import Tensor
 
 from lottery.batches import Data
 from lottery.network import Network
+from lottery.objectives import Batch
 from lottery.pruning import prune_in_rounds
 from lottery.randomness import child
 from lottery.registry import method, objectives
@@ -40,7 +41,7 @@ def saliency(
         ValueError: a class with too few images, or scores that are not finite.
     """
     objective_of = objectives[objective]
-    x, y = data.balanced(samples_per_class, generator)
+    batch = Batch(network, *data.balanced(samples_per_class, generator))
     noise = torch.zeros_like(network.weights)
     if objective not in ("loss", "grad_norm"):
         draw = child(generator, "overlay", device="cpu")
@@ -48,7 +49,7 @@ def saliency(
 
     def score(gates: Tensor) -> Tensor:
         overlay = (gates * (1 + noise)).requires_grad_()
-        (gradient,) = torch.autograd.grad(objective_of(network, overlay, x, y), overlay)
+        (gradient,) = torch.autograd.grad(objective_of(network, overlay, batch), overlay)
         return gradient.abs()
 
     return prune_in_rounds(network, density, rounds, score)

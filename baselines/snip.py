@@ -5,7 +5,7 @@ from torch import Tensor
 
 from lottery.batches import Data
 from lottery.network import Network
-from lottery.objectives import loss
+from lottery.objectives import Batch, loss
 from lottery.pruning import prune_in_rounds
 from lottery.registry import method
 from lottery.search import Found
@@ -34,11 +34,11 @@ def snip(
         BadInput: a density that is none, or that keeps no weight.
         ValueError: a class with too few images, or scores that are not finite.
     """
-    x, y = data.balanced(samples_per_class, generator)
+    batch = Batch(network, *data.balanced(samples_per_class, generator))
 
     def score(gates: Tensor) -> Tensor:
         gates = gates.requires_grad_()
-        (gradient,) = torch.autograd.grad(loss(network, gates, x, y), gates)
+        (gradient,) = torch.autograd.grad(loss(network, gates, batch), gates)
         return gradient.abs()
 
     return prune_in_rounds(network, density, rounds, score)

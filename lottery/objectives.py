@@ -1,10 +1,12 @@
 """Objectives R of CTS (Section IV-C): what a ticket is searched to minimise.
 
-Each takes a network, gates of shape (d,), and a batch x, y; it returns a scalar that can be
-differentiated by the gates. The dense pass is outside the graph.
+Each takes a network, gates of shape (d,), and a batch; it returns a scalar that can be
+differentiated by the gates.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
@@ -15,51 +17,76 @@ from lottery.network import Gates, Network
 from lottery.registry import objective, objectives
 
 
+@dataclass
+class Batch:
+    """Images x and labels y, and what the dense network makes of them.
+
+    That is outside the graph, and worked out once, when it is first asked for: a batch may serve
+    several objectives, or several rounds.
+    """
+
+    dense: Network
+    x: Tensor
+    y: Tensor
+
+    @cached_property
+    @torch.no_grad()
+    def dense_logits(self) -> Tensor:
+        """Shape (n, classes)."""
+        return self.dense(self.x)
+
+    @cached_property
+    @torch.no_grad()
+    def dense_features(self) -> list[Tensor]:
+        """The outputs of the prunable layers."""
+        return self.dense.features(self.x)
+
+    @cached_property
+    def dense_gradient(self) -> Tensor:
+        """The task loss's gradient by the prunable weights, shape (d,)."""
+        return weight_gradient(self.dense, torch.ones_like(self.dense.weights), self).detach()
+
+
 @objective("loss")
-def loss(network: Network, gates: Gates, x: Tensor, y: Tensor) -> Tensor:
+def loss(network: Network, gates: Gates, batch: Batch) -> Tensor:
     """The task loss of the gated network."""
-    return F.cross_entropy(network(x, gates), y)
+    return F.cross_entropy(network(batch.x, gates), batch.y)
 
 
 @objective("delta_loss")
-def delta_loss(network: Network, gates: Tensor, x: Tensor, y: Tensor) -> Tensor:
+def delta_loss(network: Network, gates: Tensor, batch: Batch) -> Tensor:
     """|loss / dense loss - 1|."""
-    with torch.no_grad():
-        dense = F.cross_entropy(network(x), y)
-    change: Tensor = F.cross_entropy(network(x, gates), y) / dense - 1
+    dense = F.cross_entropy(batch.dense_logits, batch.y)
+    change: Tensor = loss(network, gates, batch) / dense - 1
     return change.abs()
 
 
 @objective("grad_norm")
-def grad_norm(network: Network, gates: Tensor, x: Tensor, y: Tensor) -> Tensor:
+def grad_norm(network: Network, gates: Tensor, batch: Batch) -> Tensor:
     """Minus the norm of the loss's gradient by the prunable weights."""
-    norm: Tensor = torch.linalg.vector_norm(weight_gradient(network, gates, x, y))
+    norm: Tensor = torch.linalg.vector_norm(weight_gradient(network, gates, batch))
     return -norm
 
 
 @objective("kl")
-def kl(network: Network, gates: Tensor, x: Tensor, y: Tensor) -> Tensor:
+def kl(network: Network, gates: Tensor, batch: Batch) -> Tensor:
     """Reverse KL: D(gated network || dense network) of the output distributions, batch mean."""
-    with torch.no_grad():
-        dense = F.log_softmax(network(x), dim=1)
-    gated = F.log_softmax(network(x, gates), dim=1)
+    dense = F.log_softmax(batch.dense_logits, dim=1)
+    gated = F.log_softmax(network(batch.x, gates), dim=1)
     # kl_div(input, target) is D(target || input).
     return F.kl_div(dense, gated, reduction="batchmean", log_target=True)
 
 
 @objective("feature")
-def feature(network: Network, gates: Tensor, x: Tensor, y: Tensor) -> Tensor:
+def feature(network: Network, gates: Tensor, batch: Batch) -> Tensor:
     """Mean over the prunable layers of the squared distance between normalised outputs."""
-    with torch.no_grad():
-        dense = network.features(x)
-    return _layer_distance(network.features(x, gates), dense)
+    return _layer_distance(network.features(batch.x, gates), batch.dense_features)
 
 
 @objective("grad_match")
-def grad_match(network: Network, gates: Tensor, x: Tensor, y: Tensor) -> Tensor:
+def grad_match(network: Network, gates: Tensor, batch: Batch) -> Tensor:
     """Mean over the prunable layers of the squared distance between normalised gradients."""
-    dense = weight_gradient(network, torch.ones_like(gates), x, y).detach()
-    gated = weight_gradient(network, gates, x, y)
+    gated, dense = weight_gradient(network, gates, batch), batch.dense_gradient
     spans = [entry.span for entry in network.layout.entries]
     return _layer_distance([gated[s] for s in spans], [dense[s] for s in spans])
 
@@ -69,12 +96,15 @@ def measure(
 ) -> dict[str, float]:
     """Every objective's mean over batches, at gates of shape (d,), by name (CTS Figs. 7 and 8)."""
     functions = {name: objectives[name] for name in objectives.names()}
-    values = [[f(network, gates, x, y).detach() for f in functions.values()] for x, y in batches]
+    values = [
+        [f(network, gates, batch).detach() for f in functions.values()]
+        for batch in (Batch(network, x, y) for x, y in batches)
+    ]
     means = torch.stack([torch.stack(row) for row in values]).mean(0).tolist()
     return dict(zip(functions, means, strict=True))
 
 
-def weight_gradient(network: Network, gates: Tensor, x: Tensor, y: Tensor) -> Tensor:
+def weight_gradient(network: Network, gates: Tensor, batch: Batch) -> Tensor:
     """Gradient of the task loss by the prunable weights under the gates, shape (d,).
 
     It can be differentiated again. Fused attention has no second derivative, so attention runs in
@@ -82,7 +112,7 @@ def weight_gradient(network: Network, gates: Tensor, x: Tensor, y: Tensor) -> Te
     """
     weights = network.weights.detach().clone().requires_grad_()
     with sdpa_kernel(SDPBackend.MATH):
-        value = F.cross_entropy(network.run(x, weights * gates, network.rest), y)
+        value = F.cross_entropy(network.run(batch.x, weights * gates, network.rest), batch.y)
         (gradient,) = torch.autograd.grad(value, weights, create_graph=True)
     return gradient
 

@@ -175,7 +175,8 @@ def method(
 def objective(name: str) -> Callable[[F], F]:
     """Register an objective R (CTS Section IV-C).
 
-    `R(network, gates, x, y)` returns a scalar to minimise, differentiable in the gates, shape (d,).
+    `R(network, gates, batch)` returns a scalar to minimise, differentiable in the gates, shape
+    (d,); the batch is a `lottery.objectives.Batch`.
     """
 
     def register(function: F) -> F:

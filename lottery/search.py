@@ -15,6 +15,7 @@ from lottery.errors import check_name
 from lottery.layer_gates import LayerGates
 from lottery.mask import Mask
 from lottery.network import Network
+from lottery.objectives import Batch
 from lottery.pressures import Pressure
 from lottery.randomness import derive
 from lottery.recipe import Recipe
@@ -22,7 +23,7 @@ from lottery.relaxations import Relaxation
 from lottery.runner import Runner
 from lottery.steps import Resumable
 
-Objective = Callable[[Network, Any, Tensor, Tensor], Tensor]
+Objective = Callable[[Network, Any, Batch], Tensor]
 Log = list[dict[str, Any]]
 COLUMNS = ("objective", "expected_density", "density", "strength")
 JUDGED = ("accuracy", "accuracy_soft_gates")
@@ -101,12 +102,13 @@ def search_gates(
     noise = torch.Generator(network.device)
 
     def learn(x: Tensor, y: Tensor) -> Tensor:
+        batch = Batch(network, x, y)
         if layer_gates:
             drawn = layer_gates.draw(partial(relaxation.fill, generator=noise), parameter)
-            value = objective(network, drawn, x, y)
+            value = objective(network, drawn, batch)
             gradient = layer_gates.gradient(value)
         else:
-            value = objective(network, relaxation.sample(parameter, noise), x, y)
+            value = objective(network, relaxation.sample(parameter, noise), batch)
             (gradient,) = torch.autograd.grad(value, parameter)
         if pressure:
             pressure.add_to(gradient, relaxation, parameter.detach())

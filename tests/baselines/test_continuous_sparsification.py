@@ -12,7 +12,7 @@ from lottery.batches import Data
 from lottery.data import Images
 from lottery.errors import UnknownName
 from lottery.network import Network
-from lottery.objectives import loss
+from lottery.objectives import Batch, loss
 from lottery.randomness import child, generator
 from lottery.search import Found
 from tests.baselines.tools import Recorder, chosen, double_digits, runner, scores_of, seeded
@@ -200,7 +200,8 @@ def test_pruning_gives_the_network_that_was_trained(data: Data) -> None:
     assert error < 0.2
     assert (halved - soft).norm() / soft.norm() > 0.4
     everything = torch.ones(D, dtype=torch.float64)
-    assert loss(found.trained, everything, x, y) < 0.5 * loss(network, everything, x, y)
+    batch = Batch(network, x, y)
+    assert loss(found.trained, everything, batch) < 0.5 * loss(network, everything, batch)
 
 
 def test_a_higher_start_is_denser(data: Data) -> None:

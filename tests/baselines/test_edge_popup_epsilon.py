@@ -13,7 +13,7 @@ from lottery.data import Images
 from lottery.errors import BadInput
 from lottery.models import build
 from lottery.network import Network
-from lottery.objectives import loss
+from lottery.objectives import Batch, loss
 from lottery.randomness import child, generator
 from lottery.registry import methods
 from lottery.search import Found
@@ -74,9 +74,9 @@ def test_the_perturbation_is_projected_sgd_on_the_dense_loss(digits_images: Imag
 def test_the_perturbation_lowers_the_dense_loss(digits: Data, lenet: Network) -> None:
     _, recorder = draw(lenet, digits, epsilon=0.02)
     perturbed = lenet.at(recorder.loops["perturbation"][-1]["weights"])
-    x, y = digits.take(torch.arange(256))
+    batch = Batch(lenet, *digits.take(torch.arange(256)))
     ones = torch.ones_like(lenet.weights)
-    assert loss(perturbed, ones, x, y) < 0.7 * loss(lenet, ones, x, y)
+    assert loss(perturbed, ones, batch) < 0.7 * loss(lenet, ones, batch)
 
 
 def test_edge_popup_then_runs_on_the_perturbed_weights(digits: Data, lenet: Network) -> None:

@@ -14,7 +14,7 @@ from lottery.batches import Data
 from lottery.errors import BadInput, UnknownName
 from lottery.mask import Mask
 from lottery.network import Network
-from lottery.objectives import loss
+from lottery.objectives import Batch, loss
 from lottery.randomness import generator
 from lottery.relaxations import HardConcrete
 from lottery.search import Found
@@ -199,12 +199,12 @@ def test_the_ticket_keeps_what_is_of_use(digits: Data) -> None:
     network = Network(Blind())
     found, _ = draw(network, digits, 0.2, epochs=20)
     assert found.mask.keep[640:].sum() < 0.15 * found.mask.kept
-    x, y = digits.take(torch.arange(256))
-    found_loss = loss(network, found.mask.keep.float(), x, y)
+    batch = Batch(network, *digits.take(torch.arange(256)))
+    found_loss = loss(network, found.mask.keep.float(), batch)
     for seed in range(5):
         scores = torch.rand(1280, generator=generator(seed))
         at_random = Mask.top(network.layout, scores, 0.2).keep.float()
-        assert found_loss < loss(network, at_random, x, y) - 0.3
+        assert found_loss < loss(network, at_random, batch) - 0.3
 
 
 @pytest.mark.parametrize("lam", [-1e-9, math.nan, math.inf, -math.inf])

@@ -15,6 +15,7 @@ from lottery.batches import Data
 from lottery.data import Images
 from lottery.errors import UnknownName
 from lottery.network import Network
+from lottery.objectives import Batch
 from lottery.randomness import generator
 from lottery.registry import methods, objectives
 from lottery.search import Found
@@ -49,9 +50,9 @@ def overlays(monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
     seen: list[Tensor] = []
 
     def spying(original: Callable[..., Tensor]) -> Callable[..., Tensor]:
-        def spy(network: Network, gates: Tensor, x: Tensor, y: Tensor) -> Tensor:
+        def spy(network: Network, gates: Tensor, batch: Batch) -> Tensor:
             seen.append(gates.detach().clone())
-            return original(network, gates, x, y)
+            return original(network, gates, batch)
 
         return spy
 
@@ -71,13 +72,13 @@ def test_a_score_is_the_slope_of_the_objective_at_the_overlay(
 ) -> None:
     given, objective = network(), objectives[name]
     found = draw(given, data, name)
-    x, y = data.balanced(2, generator(7))
+    batch = Batch(given, *data.balanced(2, generator(7)))
     (overlay,) = overlays
     slopes, h = torch.zeros(D, dtype=torch.float64), 1e-5
     for j in range(D):
         step = torch.zeros(D, dtype=torch.float64)
         step[j] = h
-        up, down = (objective(given, overlay + s, x, y).item() for s in (step, -step))
+        up, down = (objective(given, overlay + s, batch).item() for s in (step, -step))
         slopes[j] = (up - down) / (2 * h)
     expected = slopes.abs()
     assert expected.max() > 1e-4

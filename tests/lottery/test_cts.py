@@ -15,7 +15,7 @@ from lottery.data import DATASETS, Images
 from lottery.errors import BadInput, UnknownName
 from lottery.mask import Mask
 from lottery.network import Network
-from lottery.objectives import kl
+from lottery.objectives import Batch, kl
 from lottery.randomness import generator
 from lottery.recipe import Recipe
 from lottery.relaxations import Concrete
@@ -179,10 +179,10 @@ def test_the_expected_density_comes_down_to_the_constraint(tiny: Network, digits
 def test_a_drawn_ticket_beats_random_ones_on_its_objective(tiny: Network, digits: Data) -> None:
     recipe = Recipe(epochs=40, rewind_epochs=0, batch_size=64)
     network = train(tiny, Mask.full(tiny.layout), digits, recipe, 0, range(80))
-    x, y = digits.take(torch.arange(256))
+    batch = Batch(network, *digits.take(torch.arange(256)))
 
     def objective(mask: Mask) -> float:
-        return kl(network, mask.keep.float(), x, y).item()
+        return kl(network, mask.keep.float(), batch).item()
 
     found = draw(network, digits, 0.3, recipe=recipe)
     random = [

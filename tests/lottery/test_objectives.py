@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from lottery.errors import UnknownName
 from lottery.network import Network
-from lottery.objectives import kl, loss
+from lottery.objectives import Batch, kl, loss
 from lottery.registry import objectives
 from tests.conftest import tiny_module
 
@@ -41,27 +41,28 @@ def peaked() -> Network:
 def test_loss_is_the_gated_networks_cross_entropy(peaked: Network) -> None:
     gated = probabilities(peaked(X, GATES))
     expected = -np.log(gated[np.arange(6), LABELS.numpy()]).mean()
-    assert loss(peaked, GATES, X, LABELS).item() == pytest.approx(expected, rel=1e-5)
+    assert loss(peaked, GATES, Batch(peaked, X, LABELS)).item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_kl_is_of_the_gated_network_from_the_dense_one(peaked: Network) -> None:
     gated, dense = probabilities(peaked(X, GATES)), probabilities(peaked(X))
     reverse, forward = divergence(gated, dense), divergence(dense, gated)
     assert abs(reverse - forward) > 0.05 * reverse
-    assert kl(peaked, GATES, X, LABELS).item() == pytest.approx(reverse, rel=1e-5)
+    assert kl(peaked, GATES, Batch(peaked, X, LABELS)).item() == pytest.approx(reverse, rel=1e-5)
 
 
 def test_kl_does_not_see_the_labels(peaked: Network) -> None:
-    assert torch.equal(kl(peaked, GATES, X, LABELS), kl(peaked, GATES, X, LABELS.flip(0)))
+    batches = (Batch(peaked, X, labels) for labels in (LABELS, LABELS.flip(0)))
+    assert torch.equal(*(kl(peaked, GATES, batch) for batch in batches))
 
 
 def test_kl_is_zero_under_ones_and_its_gradient_too(peaked: Network) -> None:
     ones = torch.ones(436, requires_grad=True)
-    value = kl(peaked, ones, X, LABELS)
+    value = kl(peaked, ones, Batch(peaked, X, LABELS))
     assert abs(value.item()) < 1e-6
     (gradient,) = torch.autograd.grad(value, ones)
     assert gradient.abs().max() < 1e-5
-    (elsewhere,) = torch.autograd.grad(kl(peaked, ones * GATES, X, LABELS), ones)
+    (elsewhere,) = torch.autograd.grad(kl(peaked, ones * GATES, Batch(peaked, X, LABELS)), ones)
     assert elsewhere.abs().max() > 1e-3
 
 
@@ -70,7 +71,7 @@ def test_kl_is_zero_under_ones_and_its_gradient_too(peaked: Network) -> None:
 def test_kl_is_never_negative(values: list[float]) -> None:
     network = Network(tiny_module())
     gates = torch.tensor(values).repeat(55)[:436]
-    assert kl(network, gates, X, LABELS).item() > -1e-6
+    assert kl(network, gates, Batch(network, X, LABELS)).item() > -1e-6
 
 
 def test_no_gradient_flows_into_the_dense_pass() -> None:
@@ -79,7 +80,7 @@ def test_no_gradient_flows_into_the_dense_pass() -> None:
     w = network.weights.mul(3).requires_grad_()
     gates = torch.linspace(0, 1, 640).roll(100)
     network.weights = w
-    (found,) = torch.autograd.grad(kl(network, gates, X, LABELS), w)
+    (found,) = torch.autograd.grad(kl(network, gates, Batch(network, X, LABELS)), w)
 
     def term(gated: Tensor, dense: Tensor) -> Tensor:
         log_p = (X.flatten(1) @ gated.view(10, 64).T).log_softmax(1)
@@ -98,7 +99,8 @@ def test_objectives_are_scalars_that_gates_can_be_learnt_from(
 ) -> None:
     gates = GATES.double().requires_grad_()
     network = Network(tiny_module().double())
-    value = objective(network, gates, X.double(), LABELS)
+    batch = Batch(network, X.double(), LABELS)
+    value = objective(network, gates, batch)
     assert value.shape == ()
     (gradient,) = torch.autograd.grad(value, gates)
     # Against central differences, for the gates whose gradient is largest.
@@ -106,8 +108,8 @@ def test_objectives_are_scalars_that_gates_can_be_learnt_from(
         h = torch.zeros(436, dtype=torch.float64)
         h[place] = 1e-5
         with torch.no_grad():
-            up = objective(network, gates + h, X.double(), LABELS)
-            down = objective(network, gates - h, X.double(), LABELS)
+            up = objective(network, gates + h, batch)
+            down = objective(network, gates - h, batch)
         assert gradient[place].item() == pytest.approx((up - down).item() / 2e-5, rel=1e-4)
 
 

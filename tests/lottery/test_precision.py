@@ -10,7 +10,7 @@ from lottery.batches import Data, Normalisation
 from lottery.data import DATASETS, Images
 from lottery.models import build
 from lottery.network import Network
-from lottery.objectives import kl
+from lottery.objectives import Batch, kl
 from lottery.randomness import generator
 from lottery.recipe import Recipe
 from lottery.runner import Runner
@@ -63,7 +63,7 @@ def test_parameters_and_norms_stay_float32_in_the_fast_mode(digits: Data) -> Non
             layer.register_forward_hook(lambda m, inputs, output: seen.append(output.dtype))
     x, y = digits.balanced(2, generator(0, "batch"))
     gates = torch.ones(fast.layout.total, requires_grad=True)
-    (gradient,) = torch.autograd.grad(kl(fast, gates, x, y), gates)
+    (gradient,) = torch.autograd.grad(kl(fast, gates, Batch(fast, x, y)), gates)
     assert gradient.dtype == fast.weights.dtype == fast.rest.dtype == torch.float32
     assert set(seen) == {torch.bfloat16}, "activations are half the bytes"
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from lottery.batches import Data, Normalisation
 from lottery.data import Dataset, Images
 from lottery.network import Network
+from lottery.objectives import Batch
 from lottery.pressures import Constraint
 from lottery.randomness import generator
 from lottery.recipe import Recipe
@@ -67,9 +68,9 @@ class Push(Constraint):
         return self.strength * keep_gradient
 
 
-def total(network: Network, gates: Tensor, x: Tensor, y: Tensor) -> Tensor:
+def total(network: Network, gates: Tensor, batch: Batch) -> Tensor:
     """Sum of the outputs: with a batch of one image i, its gradient is weight i at gate i."""
-    return network(x, gates).sum()
+    return network(batch.x, gates).sum()
 
 
 def run(
@@ -130,7 +131,7 @@ def test_the_start_and_the_weights_stay_as_they_are(unit: Network, bright: Data)
 
 
 def test_a_log_row_is_the_objectives_mean_and_the_epochs_end(unit: Network, bright: Data) -> None:
-    _, log = run(unit, bright, batch_size=2, epochs=3, objective=lambda n, gates, x, y: gates[0])
+    _, log = run(unit, bright, batch_size=2, epochs=3, objective=lambda n, gates, batch: gates[0])
     assert [row["strength"] for row in log] == [2, 4, 6]
     # Gate 0 falls by 0.1 * (1 + strength) a step: 0.1, -0.1, -0.4, -0.8, -1.3, -1.9.
     assert [row["objective"] for row in log] == pytest.approx([0.0, -0.6, -1.6])

@@ -7,6 +7,7 @@ use neither Network nor lottery.objectives.
 import copy
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,9 +16,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-import lottery.objectives  # noqa: F401  (registers them)
 from lottery.models import build
 from lottery.network import Network
+from lottery.objectives import Batch, measure
 from lottery.registry import objectives
 from tests.conftest import tiny_module, vit
 
@@ -134,6 +135,13 @@ REFERENCES: dict[str, Reference] = {
 }
 
 
+def measured(
+    name: str, network: Network, gates: Tensor, x: Tensor = X, y: Tensor = LABELS
+) -> Tensor:
+    value: Tensor = objectives[name](network, gates, Batch(network, x, y))
+    return value
+
+
 def test_the_six_are_registered() -> None:
     assert sorted(REFERENCES) == sorted(SIX)
     assert set(SIX) <= set(objectives.names())
@@ -144,7 +152,7 @@ def test_the_six_are_registered() -> None:
 def test_an_objective_is_its_formula(name: str, gates: Tensor) -> None:
     module = peaked()
     expected = REFERENCES[name](module, gates, X, LABELS)
-    found = objectives[name](Network(module), gates, X, LABELS)
+    found = measured(name, Network(module), gates)
     assert found.shape == ()
     assert abs(expected) > 1e-4
     assert found.item() == pytest.approx(expected, rel=1e-9)
@@ -153,17 +161,17 @@ def test_an_objective_is_its_formula(name: str, gates: Tensor) -> None:
 @pytest.mark.parametrize("name", DISTANCES)
 def test_nothing_is_lost_where_nothing_is_pruned(name: str) -> None:
     network, ones = Network(peaked()), torch.ones(436, dtype=torch.float64, requires_grad=True)
-    value = objectives[name](network, ones, X, LABELS)
+    value = measured(name, network, ones)
     assert abs(value.item()) < 1e-12
     (gradient,) = torch.autograd.grad(value, ones)
     assert gradient.abs().max() < 1e-12
-    assert objectives[name](network, ones * GATES, X, LABELS).item() > 1e-3
+    assert measured(name, network, ones * GATES).item() > 1e-3
 
 
 @pytest.mark.parametrize("name", ["loss", "grad_norm"])
 def test_the_others_have_a_gradient_there(name: str) -> None:
     network, ones = Network(peaked()), torch.ones(436, dtype=torch.float64, requires_grad=True)
-    (gradient,) = torch.autograd.grad(objectives[name](network, ones, X, LABELS), ones)
+    (gradient,) = torch.autograd.grad(measured(name, network, ones), ones)
     assert gradient.abs().max() > 1e-3
 
 
@@ -172,7 +180,7 @@ def test_the_gradient_is_the_slope(name: str) -> None:
     """By central differences of the reference, for the gates of highest and lowest gradient."""
     module = peaked()
     gates = GATES.clone().requires_grad_()
-    value = objectives[name](Network(module), gates, X, LABELS)
+    value = measured(name, Network(module), gates)
     (gradient,) = torch.autograd.grad(value, gates)
     places = [*gradient.topk(3).indices.tolist(), *(-gradient).topk(3).indices.tolist()]
     h = 1e-5
@@ -191,7 +199,7 @@ def test_delta_loss_counts_a_lower_loss_as_well() -> None:
         draw = torch.Generator().manual_seed(seed)
         gates = 1 + 0.3 * torch.randn(436, generator=draw, dtype=torch.float64)
         if loss(module, gates, X, LABELS) < loss(module, torch.ones_like(gates), X, LABELS):
-            better.append(objectives["delta_loss"](network, gates, X, LABELS).item())
+            better.append(measured("delta_loss", network, gates).item())
     assert len(better) > 3
     assert min(better) > 0
 
@@ -223,8 +231,8 @@ def test_a_layers_scale_is_not_a_change_of_its_features() -> None:
     module = without_bias()
     gates = torch.ones(64 * 12 + 120, dtype=torch.float64)
     gates[-120:] = 3
-    assert objectives["feature"](Network(module), gates, X, LABELS).item() < 1e-20
-    assert objectives["kl"](Network(module), gates, X, LABELS).item() > 1e-3
+    assert measured("feature", Network(module), gates).item() < 1e-20
+    assert measured("kl", Network(module), gates).item() > 1e-3
 
 
 def test_a_layers_gradient_scale_does_not_count() -> None:
@@ -233,8 +241,8 @@ def test_a_layers_gradient_scale_does_not_count() -> None:
     values, norms = [], []
     for factor in (1.0, 50.0):
         next(m for m in module if isinstance(m, Scaled)).factor = factor  # type: ignore[attr-defined]
-        values.append(objectives["grad_match"](Network(module), gates, X, LABELS).item())
-        norms.append(objectives["grad_norm"](Network(module), gates, X, LABELS).item())
+        values.append(measured("grad_match", Network(module), gates).item())
+        norms.append(measured("grad_norm", Network(module), gates).item())
     assert values[0] > 1e-2
     assert values[1] == pytest.approx(values[0], rel=1e-9)
     assert abs(norms[1]) > 2 * abs(norms[0])
@@ -253,7 +261,7 @@ def test_every_layer_counts_alike() -> None:
     ]
     assert parts[0] == 0
     assert parts[1] > 0.1
-    found = objectives["feature"](Network(module), gates, X, LABELS).item()
+    found = measured("feature", Network(module), gates).item()
     assert found == pytest.approx(parts[1] / 2, rel=1e-9)
 
 
@@ -263,7 +271,7 @@ def test_gradients_are_finite_at_extreme_gates(name: str, gates: Tensor) -> None
     """All gates closed: layers put out constants, whose variance is zero."""
     variable = gates.clone().requires_grad_()
     network = Network(tiny_module())
-    value = objectives[name](network, variable, X.float(), LABELS)
+    value = measured(name, network, variable, X.float())
     (gradient,) = torch.autograd.grad(value, variable)
     assert value.isfinite()
     assert gradient.isfinite().all()
@@ -285,7 +293,7 @@ def test_any_model_at_any_precision(
     network = Network(module, precision=precision)
     draw = torch.Generator().manual_seed(0)
     gates = torch.rand(network.layout.total, generator=draw).requires_grad_()
-    value = objectives[name](network, gates, x, y)
+    value = measured(name, network, gates, x, y)
     (gradient,) = torch.autograd.grad(value, gates)
     assert value.dtype == gradient.dtype == torch.float32
     assert gradient.isfinite().all()
@@ -295,3 +303,21 @@ def test_any_model_at_any_precision(
     # bfloat16 carries 8 bits through many layers.
     exact = REFERENCES[name](module.float(), gates.detach(), x, y)
     assert value.item() == pytest.approx(exact, rel=2e-4 if precision == "float32" else 0.1)
+
+
+def test_the_dense_network_runs_once_for_all_of_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once for its logits, once for its features, and once for its gradient."""
+    network, dense, gated = Network(peaked()), 0, 0
+    run = Network.run
+
+    def counting(self: Network, x: Tensor, weights: Tensor, *more: Any, **named: Any) -> Tensor:
+        nonlocal dense, gated
+        dense += (same := bool(torch.equal(weights, network.weights)))
+        gated += not same
+        return run(self, x, weights, *more, **named)
+
+    one_by_one = {name: measured(name, network, GATES).item() for name in SIX}
+    monkeypatch.setattr(Network, "run", counting)
+    monkeypatch.setattr(objectives, "_found", {name: objectives[name] for name in SIX})
+    assert measure(network, GATES, [(X, LABELS), (X, LABELS)]) == pytest.approx(one_by_one)
+    assert (dense, gated) == (2 * 3, 2 * len(SIX))

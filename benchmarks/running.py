@@ -118,7 +118,7 @@ def run_cells(cells: Sequence[Cell], store: Store, bench: Bench) -> list[str]:
                     if cell.key not in store.done():
                         progress.start(cell)
                         failures += _run_one(cell, store, bench)
-                    progress.finish(cell)
+                    progress.finish(cell, store.done())
             except Timeout:
                 busy.append(cell)
         waiting = busy
@@ -156,7 +156,10 @@ def _run_one(cell: Cell, store: Store, bench: Bench) -> list[str]:
 
 
 class Progress:
-    """Moves the watch's bar by estimated seconds, each piece of work counted once."""
+    """Moves the watch's bar by estimated seconds, each piece of work counted once.
+
+    The work of other processes counts as soon as a cell of their own is done.
+    """
 
     def __init__(self, bench: Bench, cells: Sequence[Cell]) -> None:
         self._watch = bench.watch
@@ -172,6 +175,8 @@ class Progress:
         self._watch.begin(sum(p.seconds for p in new) / max(images, 1), shared)
         self._watch.say(cell.describe())
 
-    def finish(self, cell: Cell) -> None:
-        self._behind |= {p.name: p.seconds for p in self._pieces[cell.key]}
+    def finish(self, cell: Cell, done: Collection[str]) -> None:
+        """A cell is behind, done or failed; so are those of the keys given, whoever did them."""
+        for key in {cell.key, *done} & self._pieces.keys():
+            self._behind |= {p.name: p.seconds for p in self._pieces[key]}
         self._watch.reach(sum(self._behind.values()))

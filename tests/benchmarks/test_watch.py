@@ -5,6 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from benchmarks.cells import Cell
+from benchmarks.pipeline import Bench
+from benchmarks.running import Progress
 from benchmarks.stages import StageKeeper, Stages, Tensors
 from benchmarks.watch import Stopped, Watch
 from lottery.batches import Data
@@ -81,4 +84,23 @@ def test_what_cells_share_is_counted_once(capsys: pytest.CaptureFixture[str]) ->
     assert percentage() == "60%", "the first cell drew these"
     watch.drawn(60, earlier=True)
     assert percentage() == "80%"
+    watch.close()
+
+
+def test_what_other_processes_have_done_is_behind(tmp_path: Path) -> None:
+    cells = [
+        Cell("s", "p", "t", "demo", "random", "resnet20", "digits", density, "init")
+        for density in (0.1, 0.2, 0.3, 0.4)
+    ]
+    watch = Watch(show=False)
+    progress = Progress(Bench(tmp_path, tmp_path, torch.device("cpu"), "float32", watch), cells)
+    for cell, done, share in (
+        (cells[0], [], 0.25),  # it failed
+        (cells[2], [cells[1].key, cells[2].key, "of another table"], 0.75),
+        (cells[1], [cells[1].key, cells[2].key], 0.75),
+        (cells[3], [cell.key for cell in cells[1:]], 1.0),
+    ):
+        progress.start(cell)
+        progress.finish(cell, done)
+        assert watch._behind / watch._total == pytest.approx(share)
     watch.close()

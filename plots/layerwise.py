@@ -17,6 +17,7 @@ def draw(tables: Tables) -> Figure:
     for ax, (model, density), part in found:
         draw_panel(ax, part)
         ax.set_title(f"{model} at {style.removed(density)} sparsity")
+    style.shared_legend(figure)
     return figure
 
 
@@ -35,13 +36,13 @@ def draw_panel(ax: Axes, layers: pd.DataFrame) -> None:
         position=layers["layer"].map(names.index), share=layers["kept"] / layers["params"]
     )
     for name, group in layers.groupby(style.method_ids(layers), sort=False):
-        style.mean_line(ax, group, "position", "share", style.look(str(name)), markersize=5)
+        seen = style.look(str(name))
+        style.mean_line(ax, group, "position", "share", seen, markersize=5, legend=False)
     # A layer that lost everything lies below the axis: it has no place on a logarithmic one.
     ax.set_yscale("log")
     ax.yaxis.set_major_formatter(FuncFormatter(lambda kept, _: f"{100 * (1 - kept):.4g}%"))
     ax.invert_yaxis()
-    ax.set_ylabel("sparsity (weights removed; log scale of density)")
+    ax.set_ylabel("sparsity (log scale of density)")
     short = [name.removesuffix(".weight") for name in names]
     ax.set_xticks(range(len(names)), short, rotation=90, fontsize="x-small")
     ax.set_xlabel("")
-    ax.legend(fontsize="x-small")

@@ -44,6 +44,7 @@ def draw(tables: Tables) -> Figure:
             _panel(ax, part, name)
             place = "initialisation" if pruned_at == "init" else "the rewind point"
             ax.set_title(f"{model} at {place}")
+    style.shared_legend(figure)
     return figure
 
 
@@ -67,10 +68,11 @@ def _panel(ax: Axes, part: pd.DataFrame, objective: str) -> None:
         part["method"] != "cts", "cts " + part["gradient_step"].astype(str)
     )
     for name, lines in part.groupby("id", sort=False):
-        style.mean_line(ax, lines, "density_requested", "value", style.look(str(name)))
+        seen = style.look(str(name))
+        style.mean_line(ax, lines, "density_requested", "value", seen, legend=False)
     style.sparsity_axis(ax, part["density_requested"].tolist())
     positive = part["value"][part["value"] > 0]
-    if len(positive) == len(part) and positive.max() > 20 * positive.min():
+    # A value of exactly zero, as of a gradient through emptied layers, falls off a log axis.
+    if part["value"].min() >= 0 and positive.max() > 20 * positive.min():
         ax.set_yscale("log")
     ax.set_ylabel(TITLES[objective])
-    ax.legend(fontsize="x-small")

@@ -9,6 +9,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from scipy import stats
 
@@ -159,6 +160,21 @@ def mean_line(ax: Axes, group: pd.DataFrame, x: str, y: str, seen: Look, **more:
         marker=seen.marker,
         linestyle=seen.line,
         **more,
+    )
+
+
+def shared_legend(figure: Figure) -> None:
+    """One legend below all panels, of the methods in any of them."""
+    handles: dict[str, Any] = {}
+    for ax in figure.axes:
+        handles |= dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
+    figure.legend(
+        [*handles.values()],
+        [*handles],
+        loc="upper center",
+        bbox_to_anchor=(0.5, 0),
+        ncols=min(len(handles), 5),
+        frameon=False,
     )
 
 

@@ -373,15 +373,41 @@ def test_objective_panels_show_those_drawn_for_the_objective_beside_the_others(
     style.apply()
     figure = objective_values.draw(Tables(path))
     loss, norm = figure.axes
-    shown = {
-        ax: [t.get_text() for t in legend.get_texts()]
-        for ax in figure.axes
-        if (legend := ax.get_legend())
-    }
+    shown = {ax: ax.get_legend_handles_labels()[1] for ax in figure.axes}
+    assert not any(ax.get_legend() for ax in figure.axes)
+    (legend,) = figure.legends
+    assert [t.get_text() for t in legend.get_texts()] == shown[loss], "one for both"
     assert shown[loss] == ["Quick CTS, GradBalance", "SNIP", "Random"]
     assert shown[norm] == ["Quick CTS, GradBalance", "Random"], "SNIP stands for the loss"
     assert np.asarray(loss.lines[0].get_ydata()).tolist() == [0.01, 0.1]
     assert np.asarray(norm.lines[0].get_ydata()).tolist() == [10, 100], "the norm itself"
+    plt.close(figure)
+
+
+@pytest.mark.parametrize(
+    ("values", "scale"),
+    [
+        ([1.0, 19.0], "linear"),
+        ([1.0, 21.0], "log"),
+        ([0.0, 1.0, 21.0], "log"),
+        ([-0.1, 1.0, 21.0], "linear"),
+        ([0.0, 0.0], "linear"),
+    ],
+)
+def test_values_of_several_magnitudes_get_a_logarithmic_axis(
+    tmp_path: Path, values: list[float], scale: str
+) -> None:
+    path = tmp_path / "objectives.csv"
+    objective_rows(path)
+    table = path.with_name("objectives-objectives.csv")
+    lines = pd.read_csv(table)
+    loss = lines["objective"] == "loss"
+    lines.loc[loss, "value"] = (values * len(lines))[: loss.sum()]
+    lines.to_csv(table, index=False)
+    style.apply()
+    figure = objective_values.draw(Tables(path))
+    assert figure.axes[0].get_yscale() == scale
+    figure.canvas.draw()
     plt.close(figure)
 
 

@@ -19,7 +19,7 @@ from lottery.registry import objective, objectives
 
 @dataclass
 class Batch:
-    """Images x and labels y, and what the dense network makes of them.
+    """Images x and labels y, and what the dense network makes of them: the one that gates lie over.
 
     That is outside the graph, and worked out once, when it is first asked for: a batch may serve
     several objectives, or several rounds.
@@ -44,7 +44,7 @@ class Batch:
     @cached_property
     def dense_gradient(self) -> Tensor:
         """The task loss's gradient by the prunable weights, shape (d,)."""
-        return weight_gradient(self.dense, torch.ones_like(self.dense.weights), self).detach()
+        return weight_gradient(self.dense, torch.ones_like(self.dense.weights), self)
 
 
 @objective("loss")
@@ -80,13 +80,14 @@ def kl(network: Network, gates: Tensor, batch: Batch) -> Tensor:
 @objective("feature")
 def feature(network: Network, gates: Tensor, batch: Batch) -> Tensor:
     """Mean over the prunable layers of the squared distance between normalised outputs."""
-    return _layer_distance(network.features(batch.x, gates), batch.dense_features)
+    dense = batch.dense_features
+    return _layer_distance(network.features(batch.x, gates), dense)
 
 
 @objective("grad_match")
 def grad_match(network: Network, gates: Tensor, batch: Batch) -> Tensor:
     """Mean over the prunable layers of the squared distance between normalised gradients."""
-    gated, dense = weight_gradient(network, gates, batch), batch.dense_gradient
+    dense, gated = batch.dense_gradient, weight_gradient(network, gates, batch)
     spans = [entry.span for entry in network.layout.entries]
     return _layer_distance([gated[s] for s in spans], [dense[s] for s in spans])
 
@@ -107,13 +108,13 @@ def measure(
 def weight_gradient(network: Network, gates: Tensor, batch: Batch) -> Tensor:
     """Gradient of the task loss by the prunable weights under the gates, shape (d,).
 
-    It can be differentiated again. Fused attention has no second derivative, so attention runs in
-    its plain form.
+    It can be differentiated again where the gates can. Fused attention has no second derivative, so
+    attention runs in its plain form.
     """
     weights = network.weights.detach().clone().requires_grad_()
     with sdpa_kernel(SDPBackend.MATH):
         value = F.cross_entropy(network.run(batch.x, weights * gates, network.rest), batch.y)
-        (gradient,) = torch.autograd.grad(value, weights, create_graph=True)
+        (gradient,) = torch.autograd.grad(value, weights, create_graph=gates.requires_grad)
     return gradient
 
 

@@ -3,6 +3,7 @@
 What the paper calls LTR at initialisation is IMP.
 """
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -37,7 +38,8 @@ def _saliency(preset: Preset, model: str, powers: list[int], objective: str) -> 
             Line("Magnitude", place.cell("magnitude", density, "init")),
             Line("IMP", place.cell("imp", density, "init")),
         ]
-    return _block("Fig. 1", f"{objective} at initialisation, {model}", objective, lines)
+    block = _block("Fig. 1", f"{objective} at initialisation, {model}", objective, lines)
+    return replace(block, model="vgg16")
 
 
 def objectives(preset: Preset) -> tuple[Block, ...]:

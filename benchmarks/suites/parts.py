@@ -57,6 +57,7 @@ class Block:
         shown: "lines", one per cell; "densities", one column each; or "layers", one row each.
         objective: shown by density in place of accuracy; empty for accuracy.
         dataset: as the paper names it.
+        model: likewise, where the figure is of one alone that the preset may leave out.
     """
 
     paper: str
@@ -66,6 +67,7 @@ class Block:
     shown: str = "lines"
     objective: str = ""
     dataset: str = "cifar10"
+    model: str = ""
 
     @property
     def tickets(self) -> list[Line]:

@@ -27,6 +27,8 @@ def stand_ins(block: Block, preset: Preset) -> str:
             swaps[line.printed.model] = line.cell.model
         elif line.cell:
             swaps[block.dataset] = line.cell.dataset
+            if block.model:
+                swaps[block.model] = line.cell.model
     parts = [f"Preset {preset.name}: {preset.description}."]
     said = [f"{mine} stands in for {name}" for name, mine in swaps.items() if mine != name]
     if said:
@@ -58,7 +60,7 @@ def unlike(rows: Sequence[Row]) -> list[str]:
     """In what rows differ that are compared: machine, number format, version of torch."""
     said = []
     for name in ("device", "precision", "torch"):
-        values = sorted({row[name] for row in rows})
+        values = sorted({value for row in rows for value in row[name].split(" + ")})
         if len(values) > 1:
             said.append(f"Rows differ in {name}: {'; '.join(values)}.")
     return said

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from benchmarks.presets import get_preset
 from benchmarks.store import Row, Store
-from benchmarks.suites import SUITES
+from benchmarks.suites import SUITES, get_suite
+from benchmarks.tables.notes import stand_ins
 from plots.__main__ import FIGURES
 from plots.drawing import draw
 from tests.benchmarks.conftest import Run
@@ -25,6 +27,16 @@ def test_a_suite_runs_is_tabled_and_drawn(run: Run, tmp_path: Path, suite: str) 
         figure = path.with_name(f"{suite}{suffix}.png")
         draw(name, path, figure)
         assert figure.stat().st_size > 10_000
+
+
+def test_a_figure_of_a_network_that_the_preset_leaves_out_says_what_stands_in() -> None:
+    def said(name: str) -> str:
+        preset = get_preset(name).for_suite("saliency-gap")
+        return stand_ins(get_suite("saliency-gap", preset)[0], preset)
+
+    assert "digits stands in for cifar10, resnet20 stands in for vgg16" in said("demo")
+    assert "resnet20 stands in for vgg16" in said("quick")
+    assert "stands in" not in said("paper")
 
 
 def verdict_by_hand(rows: list[Row], method: str) -> str:

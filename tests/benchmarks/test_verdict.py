@@ -143,7 +143,8 @@ def test_what_is_not_equal_is_marked() -> None:
     assert "Rows differ" not in notes()
     assert "Marked: the method is not trained by the comparison's recipe" in notes(train_epochs="0")
     assert "start from the same weights (seed 0 at init" in notes(weights_sha256="other")
-    assert "Rows differ in device: cpu; cuda." in notes(device="cuda")
+    for devices in ("cuda", "cpu + cuda"):
+        assert "Rows differ in device: cpu; cuda." in notes(device=devices)
 
 
 def test_sanity_checks_and_those_that_cannot_be_made() -> None:

@@ -305,6 +305,12 @@ def test_any_model_at_any_precision(
     assert value.item() == pytest.approx(exact, rel=2e-4 if precision == "float32" else 0.1)
 
 
+def test_what_the_dense_network_makes_of_a_batch_has_no_graph() -> None:
+    batch = Batch(Network(peaked()), X, LABELS)
+    parts = [batch.dense_logits, batch.dense_gradient, *batch.dense_features]
+    assert not any(part.requires_grad for part in parts)
+
+
 def test_the_dense_network_runs_once_for_all_of_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     """Once for its logits, once for its features, and once for its gradient."""
     network, dense, gated = Network(peaked()), 0, 0

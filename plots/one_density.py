@@ -39,8 +39,9 @@ def draw(tables: Tables) -> Figure:
         if legend := ax.get_legend():
             for text, look in zip(legend.get_texts(), shown.values(), strict=True):
                 text.set_text(look.label)
-            legend.set_title("")
-        ax.set_xlabel("test accuracy (%)")
+            below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.15), "ncols": 2}
+            sns.move_legend(ax, **below, frameon=False, title="")
+        style.accuracy_axis(ax, "x")
         ax.set_ylabel("")
         densities = part["density_requested"].dropna().unique()
         at = f", {style.removed(densities[0])} sparsity" if len(densities) == 1 else ""

@@ -131,11 +131,11 @@ def sparsity_axis(ax: Axes, densities: list[float]) -> None:
     ax.set_xlabel("sparsity (weights removed; log scale of density)")
 
 
-def accuracy_axis(ax: Axes) -> None:
-    """Labels the vertical axis; an interval may reach beyond what an accuracy can be."""
-    low, high = ax.get_ylim()
-    ax.set_ylim(max(low, 0), min(high, 101))
-    ax.set_ylabel("test accuracy (%)")
+def accuracy_axis(ax: Axes, axis: str = "y") -> None:
+    """Labels an axis, "x" or "y"; an interval may reach beyond what an accuracy can be."""
+    low, high = ax.get_xlim() if axis == "x" else ax.get_ylim()
+    limits = (max(low, 0), min(high, 101))
+    ax.set(**{f"{axis}lim": limits, f"{axis}label": "test accuracy (%)"})
 
 
 def _apart(densities: list[float], factor: float) -> list[float]:

@@ -181,6 +181,10 @@ def test_intervals_beyond_what_an_accuracy_can_be_are_cut() -> None:
         style.accuracy_axis(ax)
     assert wide.get_ylim() == (0, 101)
     assert narrow.get_ylim() == (59.5, 70.5)
+    wide.set_xlim(-40, 120)
+    style.accuracy_axis(wide, "x")
+    assert wide.get_xlim() == (0, 101)
+    assert wide.get_xlabel() == wide.get_ylabel() == "test accuracy (%)"
     plt.close(figure)
 
 

@@ -21,6 +21,7 @@ class Printed:
         metric: "accuracy", "accuracy_top3" or "accuracy_top5".
         sparsity: percent of weights removed, as printed; None where the paper prints none.
         minutes, epochs: search plus training; None where the paper prints none.
+        passes: "yes" or "no", whether the paper says that it passes the sanity checks; else empty.
     """
 
     model: str
@@ -30,6 +31,7 @@ class Printed:
     sparsity: float | None
     minutes: float | None
     epochs: float | None
+    passes: str
     note: str
 
 
@@ -104,6 +106,7 @@ def printed_values() -> dict[tuple[str, ...], Printed]:
             sparsity=_number(row["sparsity_percent"]),
             minutes=_number(row["time_minutes"]),
             epochs=_number(row["epochs"]),
+            passes=row["passes_sanity_checks"],
             note=row["note"],
         )
         for row in csv.DictReader(text.splitlines())

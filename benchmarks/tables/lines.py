@@ -35,7 +35,7 @@ def _line(line: Line, block: Block, results: Results) -> dict[str, str]:
         cited = printed and printed.note.startswith("cited")
         measured["accuracy"] = "cited" if cited else "not run"
         measured["sparsity"] = sparsity(printed.sparsity) if printed else NONE
-    if cell and (found := sanity_check(cell, block, results)):
+    if rows and cell and (found := sanity_check(cell, block, results)):
         measured["passes"] = found.passes
     if rows and printed and cell and cell.density is None:
         measured["sparsity"] += f" (paper: {sparsity(printed.sparsity)})"
@@ -47,6 +47,7 @@ def _line(line: Line, block: Block, results: Results) -> dict[str, str]:
         "accuracy %": measured["accuracy"],
         "paper %": f"{printed.value:.1f}{METRICS[metric]}" if printed else NONE,
         "passes sanity checks": measured["passes"],
+        "paper passes": (printed and printed.passes) or NONE,
         "epochs": measured["epochs"],
         "paper epochs": f"{printed.epochs:.0f}" if printed and printed.epochs else NONE,
         "time": measured["time"],

@@ -22,10 +22,11 @@ def draw(tables: Tables) -> Figure:
             group = part[part["ablation"] == ablation]
             if group.empty:
                 continue
-            style.mean_line(ax, group, "density_requested", "accuracy", look)
+            style.mean_line(ax, group, "density_requested", "accuracy", look, legend=False)
         style.sparsity_axis(ax, part["density_requested"].tolist())
         at = part["pruned_at"].iloc[0]
         ax.set_title(f"{style.look(str(name)).label}, drawn at {at}, {model}")
     for ax, *_ in found:  # the panels share it: not before all are drawn
         style.accuracy_axis(ax)
+    style.shared_legend(figure)
     return figure

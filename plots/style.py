@@ -164,7 +164,7 @@ def mean_line(ax: Axes, group: pd.DataFrame, x: str, y: str, seen: Look, **more:
 
 
 def shared_legend(figure: Figure) -> None:
-    """One legend below all panels, of the methods in any of them."""
+    """One legend below all panels, of the lines in any of them."""
     handles: dict[str, Any] = {}
     for ax in figure.axes:
         handles |= dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))

@@ -28,6 +28,7 @@ def cts(
     gradient_step: str = "gradbalance",
     search: str = "full",
     tau: float = 2 / 3,
+    noise_alone: bool = False,
     eta: float = 0.99,
     slack: float = 1.1,
     lr: float = 0.1,
@@ -42,6 +43,8 @@ def cts(
         gradient_step: "gradbalance" (Algorithm 2) or "lagrange" (Algorithm 1).
         search: "full", "half" or "quick": as many epochs as training, 1/2 or 1/8 of them, rounded.
         tau: temperature of the gates, not annealed (Section IV-D).
+        noise_alone: whether tau divides the noise alone, as in the authors' code, and not the logit
+            with it (Eq. 8). It changes results: docs/reproduction.md.
         eta: smoothing of GradBalance's lambda; Lagrange has none.
         slack: kappa_eff / kappa, how much denser GradBalance's constraint is than the ticket.
         lagrange_lr: step size of Lagrange's lambda, which the paper tunes and does not print.
@@ -65,7 +68,7 @@ def cts(
     logits, log = search_gates(
         network,
         data,
-        Concrete(tau),
+        Concrete(tau, noise_alone),
         pressure,
         objectives[objective],
         start=torch.full_like(network.weights, logit),

@@ -37,13 +37,21 @@ class Relaxation(Protocol):
 
 @dataclass(frozen=True)
 class Concrete(Relaxation):
-    """Binary concrete gates, sigmoid((logit + noise) / tau) with logistic noise (CTS Eq. 8)."""
+    """Binary concrete gates, sigmoid((logit + noise) / tau) with logistic noise (CTS Eq. 8).
+
+    With `noise_alone` tau divides the noise alone: sigmoid(logit + noise / tau), as in the CTS
+    authors' code. `keep` stays sigmoid(logit), and then more gates are drawn open than it says.
+    """
 
     tau: float = 2 / 3
+    noise_alone: bool = False
 
     def sample(self, parameter: Tensor, generator: torch.Generator) -> Tensor:
         uniform = torch.empty_like(parameter).uniform_(1e-7, 1 - 1e-7, generator=generator)
-        return torch.sigmoid((parameter + torch.logit(uniform)) / self.tau)
+        noise = torch.logit(uniform)
+        if self.noise_alone:
+            return torch.sigmoid(parameter + noise / self.tau)
+        return torch.sigmoid((parameter + noise) / self.tau)
 
     @torch.no_grad()
     def keep(self, parameter: Tensor) -> tuple[Tensor, Tensor]:
@@ -52,7 +60,7 @@ class Concrete(Relaxation):
 
     @torch.no_grad()
     def mean_gate(self, parameter: Tensor) -> Tensor:
-        return torch.sigmoid(parameter / self.tau)
+        return torch.sigmoid(parameter if self.noise_alone else parameter / self.tau)
 
 
 @dataclass(frozen=True)

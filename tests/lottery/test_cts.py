@@ -155,6 +155,18 @@ def test_it_is_algorithm_3(
     assert found.mask.keep.nonzero().flatten().tolist() == sorted(chosen)
 
 
+def test_tau_may_divide_the_noise_alone(tiny: Network, digits: Data) -> None:
+    one, other, same = (
+        draw(tiny, digits, 0.2, search="quick", **options).scores
+        for options in ({}, {"noise_alone": True}, {"noise_alone": True, "tau": 1.0})
+    )
+    assert one is not None
+    assert other is not None
+    assert not torch.equal(one, other)
+    at_one = draw(tiny, digits, 0.2, search="quick", tau=1.0).scores
+    torch.testing.assert_close(same, at_one)  # where tau divides nothing it does not matter
+
+
 @pytest.mark.parametrize("density", [1 / 436, 0.0144, 0.2, 0.999, 1.0])
 def test_the_density_is_exact(tiny: Network, digits: Data, density: float) -> None:
     found = draw(tiny, digits, density, search="quick")

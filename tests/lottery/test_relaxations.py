@@ -61,6 +61,20 @@ def test_concrete_gates_have_their_distribution(logit: float, tau: float) -> Non
     assert_mean((gates > 0.5).double(), 1 / (1 + math.exp(-logit)))
 
 
+@pytest.mark.parametrize("logit", [-3.0, 0.0, 1.5])
+def test_tau_may_divide_the_noise_alone(logit: float) -> None:
+    """Then the gates are those of Eq. 8 at tau times the logit, at any tau."""
+    tau = 0.4
+    noise = np.log(MIDPOINTS) - np.log1p(-MIDPOINTS)
+    gates, gradient = sampled(Concrete(tau, noise_alone=True), logit)
+    assert_mean(gates, sigmoid(logit + noise / tau).mean())
+    torch.testing.assert_close(gradient, gates * (1 - gates))
+    assert_mean((gates > 0.5).double(), 1 / (1 + math.exp(-tau * logit)))
+    parameter = torch.tensor([logit])
+    assert Concrete(tau, noise_alone=True).mean_gate(parameter) == torch.sigmoid(parameter)
+    assert Concrete(tau, noise_alone=True).keep(parameter) == Concrete(tau).keep(parameter)
+
+
 def test_concrete_gates_are_finite_in_float32() -> None:
     parameter = torch.linspace(-90, 90, 100_001, requires_grad=True)
     gates = Concrete().sample(parameter, generator(0))

@@ -28,6 +28,7 @@ _RED, _PINK, _OLIVE, _GREY, _BLACK = "#D55E00", "#CC79A7", "#8A7D00", "#767676",
 LOOKS = {
     "cts kl": Look("CTS-KL", _BLUE, "o", "-"),
     "cts kl quick": Look("Quick CTS-KL", _BLUE, "o", "--"),
+    "cts kl quick noise": Look("Quick CTS-KL, noise alone", _BLUE, "o", "-."),
     "cts gradbalance": Look("Quick CTS, GradBalance", _BLUE, "H", "-"),
     "cts lagrange": Look("Quick CTS, Lagrange", _BLUE, "H", "--"),
     "cts loss": Look("CTS-loss", _SKY, "s", "--"),
@@ -65,6 +66,16 @@ ABLATIONS = {
 }
 
 
+# Options of which a method has a line each, and what they add to its key in LOOKS.
+TOLD_APART = {
+    "layers=erk": "erk",
+    "pressure=gradbalance": "gradbalance",
+    "pressure=lagrange": "lagrange",
+    "scope=global": "global",
+    "noise_alone=True": "noise",
+}
+
+
 def look(name: str) -> Look:
     """The look of a method; grey for one that the suite does not know."""
     return LOOKS.get(name, Look(name, "#444444", "p", "-."))
@@ -90,9 +101,7 @@ def method_id(row: "pd.Series[Any]") -> str:
     if row.get("search") == "quick":
         parts.append("quick")
     options = row["options"]
-    for told_apart in ("layers=erk", "pressure=gradbalance", "pressure=lagrange", "scope=global"):
-        if told_apart in str(options):
-            parts.append(told_apart.partition("=")[2])
+    parts += [word for option, word in TOLD_APART.items() if option in str(options)]
     return " ".join(parts)
 
 

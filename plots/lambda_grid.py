@@ -30,4 +30,5 @@ def draw(tables: Tables) -> Figure:
         ax.set_xlabel("lambda")
         ax.set_ylabel("percent")
         ax.set_title(f"CRBG, {model} on {dataset}")
+        ax.legend()
     return figure

@@ -36,8 +36,7 @@ def draw_panel(ax: Axes, layers: pd.DataFrame) -> None:
         position=layers["layer"].map(names.index), share=layers["kept"] / layers["params"]
     )
     for name, group in layers.groupby(style.method_ids(layers), sort=False):
-        seen = style.look(str(name))
-        style.mean_line(ax, group, "position", "share", seen, markersize=5, legend=False)
+        style.mean_line(ax, group, "position", "share", style.look(str(name)), markersize=5)
     # A layer that lost everything lies below the axis: it has no place on a logarithmic one.
     ax.set_yscale("log")
     ax.yaxis.set_major_formatter(FuncFormatter(lambda kept, _: f"{100 * (1 - kept):.4g}%"))

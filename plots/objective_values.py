@@ -68,8 +68,7 @@ def _panel(ax: Axes, part: pd.DataFrame, objective: str) -> None:
         part["method"] != "cts", "cts " + part["gradient_step"].astype(str)
     )
     for name, lines in part.groupby("id", sort=False):
-        seen = style.look(str(name))
-        style.mean_line(ax, lines, "density_requested", "value", seen, legend=False)
+        style.mean_line(ax, lines, "density_requested", "value", style.look(str(name)))
     style.sparsity_axis(ax, part["density_requested"].tolist())
     positive = part["value"][part["value"] > 0]
     # A value of exactly zero, as of a gradient through emptied layers, falls off a log axis.

@@ -22,7 +22,7 @@ def draw(tables: Tables) -> Figure:
             group = part[part["ablation"] == ablation]
             if group.empty:
                 continue
-            style.mean_line(ax, group, "density_requested", "accuracy", look, legend=False)
+            style.mean_line(ax, group, "density_requested", "accuracy", look)
         style.sparsity_axis(ax, part["density_requested"].tolist())
         at = part["pruned_at"].iloc[0]
         ax.set_title(f"{style.look(str(name)).label}, drawn at {at}, {model}")

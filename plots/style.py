@@ -157,7 +157,8 @@ def _apart(densities: list[float], factor: float) -> list[float]:
 
 
 def mean_line(ax: Axes, group: pd.DataFrame, x: str, y: str, seen: Look, **more: Any) -> None:
-    """Mean and 95% confidence band over seeds of a method, in its look."""
+    """Mean and 95% confidence band over seeds of a method, in its look; the legend is the figure's
+    to place."""
     group = one_per_seed(group, x)
     sns.lineplot(
         x=group[x],
@@ -168,6 +169,7 @@ def mean_line(ax: Axes, group: pd.DataFrame, x: str, y: str, seen: Look, **more:
         color=seen.colour,
         marker=seen.marker,
         linestyle=seen.line,
+        legend=False,
         **more,
     )
 

@@ -15,17 +15,17 @@ from unittest.mock import patch
 
 import torch
 
-from benchmarks import pipeline, stages
-from benchmarks.cells import Cell, content_hash
-from benchmarks.comparison import Candidate, comparison_names, get_comparison
-from benchmarks.pipeline import Bench, CellWork
-from benchmarks.presets import get_preset
-from benchmarks.stages import Stage, Stages
-from benchmarks.suites import SUITES, cells_of, get_suite
-from benchmarks.watch import Watch
+from benchmarks.plan.cell import Cell, content_hash
+from benchmarks.plan.comparison import Candidate, comparison_names, get_comparison
+from benchmarks.plan.presets import get_preset
+from benchmarks.plan.suites import SUITES, cells_of, get_suite
+from benchmarks.run import pipeline, stages
+from benchmarks.run.pipeline import Bench, CellWork
+from benchmarks.run.stages import Stage, Stages
+from benchmarks.run.watch import Watch
+from lottery.core.mask import Mask
+from lottery.core.network import Network
 from lottery.data import DATASETS, Images
-from lottery.mask import Mask
-from lottery.network import Network
 
 FILE = Path(__file__).with_name("keys.txt")
 CANDIDATE = Candidate("snip", "init", source="of its code")

@@ -11,7 +11,7 @@ import baselines  # noqa: F401
 import lottery.search.crbg
 import lottery.search.cts  # noqa: F401
 from benchmarks.plan.cell import Cell
-from benchmarks.run.test_set_guard import closed_test_set
+from benchmarks.run.closed_test_set import closed_test_set
 from lottery.core.errors import BadInput
 from lottery.search.registry import Method, methods
 

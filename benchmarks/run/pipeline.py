@@ -14,19 +14,19 @@ from torch import Tensor
 from benchmarks.plan.cell import Cell
 from benchmarks.results.provenance import commit
 from benchmarks.results.store import Details
-from benchmarks.run.devices import device_name
-from benchmarks.run.methods import is_trained, methods
-from benchmarks.run.outcome import as_found, at_stage, pack, unpack
-from benchmarks.run.row import Costs, Weights, make_row, parameters_hash
-from benchmarks.run.side_tables import make_details
-from benchmarks.run.stages import Facts, Spent, Stage, StageKeeper, Stages, Tensors
-from benchmarks.run.test_set_guard import (
+from benchmarks.run.closed_test_set import (
     RuleBroken,
     closed_test_set,
     fingerprint,
     opened_test_set,
     require_open,
 )
+from benchmarks.run.devices import device_name
+from benchmarks.run.methods import is_trained, methods
+from benchmarks.run.outcome import as_found, at_stage, pack, unpack
+from benchmarks.run.row import Costs, Weights, make_row, parameters_hash
+from benchmarks.run.side_tables import make_details
+from benchmarks.run.stages import Facts, Spent, Stage, StageKeeper, Stages, Tensors
 from benchmarks.run.watch import Watch
 from lottery.core.ablations import ablate
 from lottery.core.mask import Mask

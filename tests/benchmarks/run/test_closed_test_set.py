@@ -15,9 +15,9 @@ from torch import Tensor
 
 from benchmarks.plan.cell import Cell
 from benchmarks.run import pipeline
+from benchmarks.run.closed_test_set import RuleBroken, closed_test_set, require_open
 from benchmarks.run.methods import methods
 from benchmarks.run.pipeline import Bench, CellWork, run_cell
-from benchmarks.run.test_set_guard import RuleBroken, closed_test_set, require_open
 from benchmarks.run.watch import Watch
 from lottery.core.mask import Mask
 from lottery.core.network import Network

@@ -25,6 +25,7 @@ FIGURES = {
     "strong-tickets": {"": "sparsity_accuracy"},
     "base-size": {"": "base_size"},
     "lambda-grid": {"": "lambda_grid"},
+    "recipe": {"": "one_density", "-search": "search_log"},
     "throughput": {"": "throughput"},
 }
 COMPARED = {"": "comparison"}  # of each method in a comparison's folder

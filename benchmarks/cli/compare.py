@@ -27,7 +27,7 @@ class Options(RunOptions):
     """A Python file that registers one method, or the name of one that is installed."""
     method_file: str = ""
     """The same, by name."""
-    comparison: str = "trained-tickets-2"
+    comparison: str = "trained-tickets-3"
     """The frozen comparison, of benchmarks/plan/comparisons."""
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from benchmarks.plan.cell import PROTOCOL, Cell
+from benchmarks.plan.cell import PLACE, PROTOCOL, Cell
 from lottery.core.errors import BadInput
 from lottery.core.files import replacing
 
@@ -26,7 +26,7 @@ COLUMNS = (
 ).split()
 MORE_COLUMNS = (
     "options initialisation layers_emptied accuracy_soft_gates weights_sha256 precision "
-    "weights_sha256_after validation source"
+    "weights_sha256_after validation source variant"
 ).split()
 HEADER = [*COLUMNS, *MORE_COLUMNS]
 
@@ -81,7 +81,7 @@ class Store:
     def borrow(self, cells: Iterable[Cell]) -> None:
         """Copy what this file lacks of some cells from the folder's other results files.
 
-        A copied row keeps its provenance; suite, paper and table become those of the cell. Where
+        A copied row keeps its provenance; where it is printed becomes what the cell says. Where
         several files have a row, the first by name counts.
         """
         done = self.done()
@@ -89,7 +89,7 @@ class Store:
         for other in self._others() if missing else ():
             for row in other.rows():
                 if cell := missing.pop(row["cell_key"], None):
-                    place = {"suite": cell.suite, "paper": cell.paper, "table": cell.table}
+                    place = {name: getattr(cell, name) for name in PLACE}
                     self.append(row | place, other.details_of(cell))
 
     def _others(self) -> "Iterator[Store]":

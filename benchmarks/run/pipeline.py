@@ -1,10 +1,10 @@
 """From a cell to its row: the straight line."""
 
+import math
 from copy import copy, deepcopy
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,6 @@ from lottery.training.runner import Runner
 from lottery.training.train import evaluate, train
 
 NOTHING = Spent(0.0, 0)
-OBJECTIVE_BATCHES = 8
 
 
 @dataclass(frozen=True)
@@ -63,12 +62,13 @@ def run_cell(cell: Cell, bench: Bench) -> tuple[dict[str, Any], Details]:
     found, search, before_search = work.draw(dense)
     ticket, start = work.ticket(found, dense)
     work.save(ticket, of_seed=start is dense and work.start_step == 0)
-    before = after = evaluate(start, work.test, ticket.mask.keep.float())
+    judge = partial(evaluate, data=work.test, part_size=cell.recipe.part_size)
+    before = after = judge(start, gates=ticket.mask.keep.float())
     judged, training = start, NOTHING
     if is_trained(cell):
         judged, training = work.train(start, ticket)
-        after = evaluate(judged, work.test)
-    soft = None if found.soft_gates is None else evaluate(dense, work.test, found.soft_gates)
+        after = judge(judged)
+    soft = None if found.soft_gates is None else judge(dense, gates=found.soft_gates)
     costs = Costs(pretraining, search, training)
     weights = Weights(
         before_search if start is dense else parameters_hash(start), parameters_hash(judged)
@@ -107,8 +107,10 @@ class CellWork:
         self.data, _ = self._load()
         self.stages = Stages(bench.cache_root, self.data, bench.watch, device_name(bench.device))
         per_epoch = self.data.steps_per_epoch(cell.recipe.batch_size)
+        step_of = {"init": 0, "rewind": cell.recipe.rewind_step(per_epoch)}
+        self.draw_step = step_of[cell.drawn_at]
+        self.start_step = step_of[cell.pruned_at]
         self.end_step = cell.recipe.steps(per_epoch)
-        self.start_step = cell.recipe.rewind_step(per_epoch) if cell.pruned_at == "rewind" else 0
 
     @property
     def test(self) -> Data:
@@ -118,13 +120,15 @@ class CellWork:
         cell, bench = self.cell, self.bench
         return load_task(cell.dataset, bench.data_root, bench.device, cell.validation)
 
-    def _task(self) -> dict[str, Any]:
-        """What determines the dense weights at the step where the method draws."""
-        not_task = "method options density ablation pruned_at source revision judged".split()
+    def _task(self, step: int) -> dict[str, Any]:
+        """What determines the dense weights at a step."""
+        not_task = (
+            "method options density ablation pruned_at searched_at source revision judged"
+        ).split()
         cell = self.cell.identity()
         return {
             **{name: value for name, value in cell.items() if name not in not_task},
-            "start_step": self.start_step,
+            "start_step": step,
             "device": self.bench.device.type,
             "precision": self.bench.precision,
         }
@@ -132,10 +136,10 @@ class CellWork:
     def dense_weights(self) -> tuple[Network, Spent]:
         """The network at step k, or at initialisation."""
         network = self._initial(self.cell.seed)
-        if self.start_step == 0:
+        if self.draw_step == 0:
             return network, NOTHING
         full = Mask.full(network.layout, network.device)
-        stage = self._train_stage("dense", network, full, range(self.start_step))
+        stage = self._train_stage("dense", network, full, range(self.draw_step))
         return at_stage(network, stage), stage.spent
 
     def draw(self, dense: Network) -> tuple[Result, Spent, str]:
@@ -169,13 +173,15 @@ class CellWork:
 
         options = {"method": cell.method, "options": dict(cell.options), "density": cell.density}
         options |= {k: v for k, v in cell.identity().items() if k in ("source", "revision")}
-        stage = self.stages.get("found", {**self._task(), **options}, find)
+        stage = self.stages.get("found", {**self._task(self.draw_step), **options}, find)
         return unpack(stage, dense), stage.spent, stage.facts["weights_sha256"]
 
     def ticket(self, found: Result, dense: Network) -> tuple[Ticket, Network]:
         """The ticket after the cell's ablation, and the network that it lies over."""
         seed = self.cell.seed
         own = found.trained or dense
+        if self.start_step < self.draw_step:
+            own = self._initial(seed)
         drawn = Ticket(found.mask, seed, own.weights, own.rest, found.scores)
         ticket = ablate(
             self.cell.ablation,
@@ -192,7 +198,7 @@ class CellWork:
         cell = self.cell
         provenance = {name: str(value) for name, value in cell.identity().items()}
         # What lottery.tools.rebuild needs is said even where it is the default.
-        provenance |= {name: str(getattr(cell, name)) for name in ("weights", "norm_scale", "kept")}
+        provenance |= cell.initialisation.facts()
         provenance |= {"precision": self.bench.precision, "commit": commit()}
         provenance |= {"version": version("lottery-benchmarks")}
         ticket = replace(ticket, scores=None, provenance=provenance)
@@ -206,14 +212,19 @@ class CellWork:
         A training is known by its mask and its start, so a level of LTR's chain is also the ticket
         of its density.
         """
-        steps = range(self.start_step, self.end_step)
-        stage = self._train_stage("trained", start, ticket.mask, steps)
+        return self.train_from(self.start_step, start, ticket.mask)
+
+    def train_from(self, step: int, start: Network, mask: Mask) -> tuple[Network, Spent]:
+        """Train a network under a mask from a step to the recipe's end."""
+        stage = self._train_stage("trained", start, mask, range(step, self.end_step))
         return at_stage(start, stage), stage.spent
 
     def objectives(self, start: Network, ticket: Ticket) -> dict[str, float]:
-        """Every objective's mean over fixed batches of training images, the ticket untrained."""
+        """Every objective's mean over a random quarter of the training images, in batches of one
+        part each; the same quarter for every ticket of a seed, which is untrained."""
         order = generator(self.cell.seed, "objective values")
-        batches = islice(self.data.epoch(self.cell.recipe.batch_size, order), OBJECTIVE_BATCHES)
+        stream = self.data.stream(self.cell.recipe.part_size, order)
+        batches = (stream[i] for i in range(math.ceil(stream.steps_per_epoch / 4)))
         return measure(start, ticket.mask.keep.float(), batches)
 
     def _initial(self, seed: int) -> Network:
@@ -223,9 +234,7 @@ class CellWork:
             facts.shape,
             facts.classes,
             seed,
-            weights=cell.weights,
-            norm_scale=cell.norm_scale,
-            kept=cell.kept,
+            initialisation=cell.initialisation,
             device=self.bench.device,
             precision=self.bench.precision,
         )
@@ -237,7 +246,9 @@ class CellWork:
             return {"weights": trained.weights, "rest": trained.rest}, {}
 
         content = {"mask": mask.sha256, "start": parameters_hash(start)}
-        return self.stages.get(kind, {**self._task(), **content}, make)
+        # The dense weights are those at the end of their steps, a ticket's start at their start.
+        task = self._task(steps.stop if kind == "dense" else steps.start)
+        return self.stages.get(kind, {**task, **content}, make)
 
 
 class StagedRunner(Runner):
@@ -247,19 +258,20 @@ class StagedRunner(Runner):
     def __init__(self, work: CellWork, keeper: StageKeeper, dense: Network) -> None:
         cell = work.cell
         judge = self._judge if cell.trajectory else None
-        super().__init__(work.data, cell.recipe, cell.seed, work.start_step, keeper, judge)
+        super().__init__(work.data, cell.recipe, cell.seed, work.draw_step, keeper, judge)
         self._work = work
         self._dense = dense
         self._uncharged = keeper.uncharged
 
     def _judge(self, network: Network, mask: Tensor, soft_gates: Tensor) -> list[Tensor]:
         with self._uncharged(), opened_test_set():
-            found = [evaluate(network, self._work.test, gates) for gates in (mask, soft_gates)]
+            judge = partial(evaluate, network, self._work.test, part_size=self.recipe.part_size)
+            found = [judge(gates) for gates in (mask, soft_gates)]
             return [torch.tensor(accuracy.top1, device=network.device) for accuracy in found]
 
     def train(self, network: Network, mask: Mask) -> Network:
         start = self._dense.at(network.weights, network.rest)
-        return self._work.train(start, Ticket(mask, self.seed))[0]
+        return self._work.train_from(self.start_step, start, mask)[0]
 
 
 def twin(network: Network) -> Network:

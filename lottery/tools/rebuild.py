@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from lottery.core.errors import BadInput, check_name
+from lottery.core.initialisation import Initialisation
 from lottery.core.network import Network
 from lottery.core.ticket import Ticket
 from lottery.data import DATASETS
@@ -42,9 +43,7 @@ def rebuild(ticket: Ticket) -> Network:
         facts.shape,
         facts.classes,
         ticket.seed,
-        weights=said.get("weights", "kaiming_normal"),
-        norm_scale=said.get("norm_scale", "uniform"),
-        kept=float(said.get("kept", "1")),
+        initialisation=Initialisation.of_facts(said),
     )
     if network.layout != ticket.mask.layout:
         raise BadInput(f"the ticket's layout is not that of {said['model']} on {said['dataset']}")

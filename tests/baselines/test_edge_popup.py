@@ -131,6 +131,6 @@ def test_inverted_it_keeps_the_lowest_of_every_layer(
 
 
 @pytest.mark.parametrize("density", [0, 1.5, -1, math.nan])
-def test_a_density_that_is_none_is_refused(tiny: Network, digits: Data, density: float) -> None:
+def test_an_invalid_density_is_refused(tiny: Network, digits: Data, density: float) -> None:
     with pytest.raises(BadInput, match=rf"density {density} is outside \(0, 1\]"):
         draw(tiny, digits, density, epochs=1)

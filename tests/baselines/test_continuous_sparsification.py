@@ -15,6 +15,7 @@ from lottery.core.result import Result
 from lottery.data import Images
 from lottery.data.batches import Data
 from lottery.search.objectives import Batch, loss
+from lottery.search.registry import methods
 from tests.baselines.tools import Recorder, chosen, double_digits, runner, scores_of, seeded
 
 D = 640  # prunable weights
@@ -56,6 +57,22 @@ def test_gates_start_at_one_and_end_as_a_step(s0: float) -> None:
     opened = 1 / sigmoid(s0)
     step = [0, 0, opened, opened]
     assert gate(s, 1e5, s0).tolist() == pytest.approx(step, rel=1e-6, abs=1e-12)
+
+
+def test_the_defaults_are_the_authors() -> None:
+    """85 epochs a round, beta up to 200; the weights are not rewound between rounds."""
+    assert methods["continuous_sparsification"].options == {
+        "use": "ticket",
+        "rewind": False,
+        "s0": 0.0,
+        "lam": 1e-8,
+        "beta": 200.0,
+        "rounds": 3,
+        "epochs": 85,
+        "lr": 0.1,
+        "weight_decay": 1e-4,
+        "batch_size": 128,
+    }
 
 
 def written_out(

@@ -105,7 +105,7 @@ def test_the_papers_search_has_29_freezings_and_ends_with_four_epochs_of_search(
 
 
 @pytest.mark.parametrize("name", ["edge_popup", "gem_miner"])
-def test_strong_searches_see_augmented_images(
+def test_searches_of_scores_see_augmented_images(
     digits_images: Images, tiny: Network, name: str
 ) -> None:
     """As in their authors' code: crops of mirrored padding, flipped at random, anew each epoch."""

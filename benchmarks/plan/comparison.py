@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.plan.block import Block, Line
 from benchmarks.plan.place import Place
-from benchmarks.plan.presets import Preset, preset_of
+from benchmarks.plan.presets import Preset, read_presets
 from benchmarks.plan.suites.sanity_checks import checked
 from lottery.core.errors import check_name
 
@@ -105,5 +105,5 @@ def get_comparison(name: str) -> Comparison:
     check_name("comparison", name, comparison_names())
     content = tomllib.loads(FOLDER.joinpath(f"{name}.toml").read_text())
     baselines = tuple(Baseline(**line) for line in content.pop("baselines"))
-    presets = {each: preset_of(each, **said) for each, said in content.pop("presets").items()}
+    presets = read_presets(content.pop("presets"))
     return Comparison(name=name, baselines=baselines, presets=presets, **content)

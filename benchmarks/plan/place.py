@@ -7,6 +7,7 @@ from typing import Any
 from benchmarks.plan.cell import Cell
 from benchmarks.plan.presets import Preset
 from benchmarks.plan.printed import Printed, printed_values
+from lottery.core.errors import BadInput
 from lottery.core.initialisation import Initialisation
 from lottery.training.recipe import Recipe
 
@@ -52,30 +53,52 @@ class Place:
         variant: str = "",
         **options: Any,
     ) -> Cell:
-        """A cell on weights as CTS initialises them, trained by the preset's recipe if at all."""
-        return Cell(
-            suite=self.suite,
-            paper=self.paper,
-            table=self.table,
-            preset=self.preset.name,
-            method=method,
-            model=self.preset.model(self.model),
-            dataset=self.preset.dataset(self.dataset),
-            density=density,
-            pruned_at=pruned_at,
-            options={**self.preset.options(method, self.model), **options},
-            recipe=self.preset.recipe(self.model),
-            judged=self.judged,
-            variant=variant,
-        )
+        """A cell on weights as CTS initialises them, trained by the preset's recipe if at all.
+
+        Raises:
+            BadInput: the preset has no recipe for the model.
+        """
+        recipe = self.preset.resolve(method, self.model, self.dataset).recipe
+        if recipe is None:
+            raise BadInput(
+                f"preset {self.preset.name} has no recipe for {self.model}, which {self.suite} "
+                f"trains; it has those of {', '.join(self.preset.recipe) or 'no model'}"
+            )
+        return self._cell(method, density, pruned_at, recipe, variant, **options)
 
     def frozen_cell(self, method: str, density: float | None, **more: Any) -> Cell:
         """A cell whose weights stay as they were initialised, norms included.
 
         `more` are fields of Cell. The training recipe plays no part.
         """
-        cell = self.cell(method, density, "init")
-        return replace(cell, **{"initialisation": FROZEN, "recipe": Recipe(), **more})
+        cell = self._cell(method, density, "init", Recipe())
+        return replace(cell, **{"initialisation": FROZEN, **more})
+
+    def _cell(
+        self,
+        method: str,
+        density: float | None,
+        pruned_at: str,
+        recipe: Recipe,
+        variant: str = "",
+        **options: Any,
+    ) -> Cell:
+        settings = self.preset.resolve(method, self.model, self.dataset)
+        return Cell(
+            suite=self.suite,
+            paper=self.paper,
+            table=self.table,
+            preset=self.preset.name,
+            method=method,
+            model=settings.model,
+            dataset=settings.dataset,
+            density=density,
+            pruned_at=pruned_at,
+            options={**settings.options, **options},
+            recipe=recipe,
+            judged=self.judged,
+            variant=variant,
+        )
 
     def edge_popup(self, density: float, method: str = "edge_popup") -> Cell:
         """Edge-popup on the weights its paper found best: signed constants, scaled by density."""

@@ -8,7 +8,7 @@ from benchmarks.plan.cell import Cell
 from benchmarks.plan.place import Place
 from benchmarks.plan.presets import Preset
 from benchmarks.plan.suite import suite
-from benchmarks.plan.suites.recipe import as_the_text
+from benchmarks.plan.suites.recipe import as_the_text, with_options
 from benchmarks.plan.suites.sanity_checks import checked
 from lottery.core.initialisation import Initialisation
 
@@ -49,7 +49,8 @@ def _cts(preset: Preset) -> Block:
     density = 0.8**19
     # Edge-popup's ticket is trained here, after as many epochs of search: it is cited so.
     trained = Place("table1", "cts", "I", preset, "resnet20", "cifar10", judged="trained")
-    epochs = preset.recipe("resnet20").epochs
+    edge_popup = trained.cell("edge_popup", density, "init")
+    edge_popup = with_options(edge_popup, epochs=edge_popup.recipe.epochs)
     dense = Place("table1", "cts", "text", preset, "resnet20", "cifar10")
     lines = [Line("Dense", dense.cell("dense", 1.0, "init"), dense.printed("dense", "0"))]
     for label, name, cell in (
@@ -57,11 +58,7 @@ def _cts(preset: Preset) -> Block:
         ("SNIP", "snip", place.cell("snip", density, "init")),
         ("GraSP", "grasp", place.cell("grasp", density, "init")),
         ("SynFlow", "synflow", place.cell("synflow", density, "init")),
-        (
-            "Edge-popup, trained",
-            "edge_popup",
-            trained.cell("edge_popup", density, "init", epochs=epochs),
-        ),
+        ("Edge-popup, trained", "edge_popup", edge_popup),
         ("Gem-Miner", "gem_miner", place.cell("gem_miner", density, "init")),
         ("Quick CTS-KL", "cts_quick", place.cell("cts", density, "rewind", search="quick")),
         ("CTS-KL", "cts", place.cell("cts", density, "rewind")),

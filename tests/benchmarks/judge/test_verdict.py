@@ -18,8 +18,13 @@ from benchmarks.plan.presets import Preset
 from benchmarks.plan.suites import cells_of
 from benchmarks.results.lookup import Results
 from benchmarks.results.store import HEADER, Row, Store
+from lottery.training.recipe import Recipe
 
-PRESET = Preset("tiny", "made up", (0, 1, 2), "float32", grid={"resnet20": [5, 10]})
+PRESET = Preset(
+    *("tiny", "made up", (0, 1, 2), "float32"),
+    grid={"resnet20": [5, 10]},
+    recipe={"resnet20": Recipe()},
+)
 COMPARISON = Comparison(
     "made-up-1",
     "tickets",

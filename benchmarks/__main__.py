@@ -4,9 +4,10 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
+from benchmarks.bringing import bring, write_beside
 from benchmarks.options import FILTERS, Options, parse_seeds, select
 from benchmarks.presets import get_preset
-from benchmarks.store import Store, write_text
+from benchmarks.store import Store
 from benchmarks.suites import NAMES, cells_of, get_suite
 from benchmarks.tables import Results, render
 from lottery.command import parse, status_of
@@ -30,18 +31,15 @@ def _main(options: Options) -> int:
     everything = cells_of(blocks, seeds)
     cells = select(everything, options.only, FILTERS)
     job = options.job(preset.precision)
-    store = Store(options.results / preset.name / f"{options.suite}.csv")
+    path = options.results / preset.name / f"{options.suite}.csv"
     # torch takes seconds to import; a table that is done is printed without it.
     if options.list:
         running = import_module("benchmarks.running")
-        print(running.list_cells(cells, store.within_reach(), job))
+        print(running.list_cells(cells, Store(path).within_reach(), job))
         return 0
-    store.borrow(everything)
-    status = 0
-    if {cell.key for cell in cells} - store.done():
-        status = import_module("benchmarks.running").run(cells, store, job)
-    table = render(blocks, Results(store, seeds), preset)
-    write_text(store.path.with_suffix(".md"), table)
+    status = bring(path, cells, everything, job)
+    table = render(blocks, Results(Store(path), seeds), preset)
+    write_beside(path.with_suffix(".md"), table)
     print(table)
     return status
 

@@ -4,14 +4,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from benchmarks.cells import Cell
+from benchmarks.columns import Details
 from benchmarks.registered import methods
-from benchmarks.store import Details
 from lottery.mask import Mask
 from lottery.search import Log
 
 
 def make_details(cell: Cell, mask: Mask, log: Log, values: Mapping[str, float]) -> Details:
-    """The lines of each table of `benchmarks.store.DETAILS`.
+    """The lines of each table of `benchmarks.columns.DETAILS`.
 
     Args:
         mask: of the ticket after its ablation.

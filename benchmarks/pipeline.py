@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.cells import Cell
+from benchmarks.columns import Details
 from benchmarks.details import make_details
 from benchmarks.findings import as_found, at_stage, pack, unpack
 from benchmarks.guard import RuleBroken, closed_test_set, fingerprint, opened_test_set, require_open
@@ -19,7 +20,6 @@ from benchmarks.provenance import commit
 from benchmarks.registered import is_trained, methods
 from benchmarks.rows import Costs, Weights, device_name, make_row, parameters_hash
 from benchmarks.stages import Facts, Spent, Stage, StageKeeper, Stages, Tensors
-from benchmarks.store import Details
 from benchmarks.watch import Watch
 from lottery.ablations import ablate
 from lottery.batches import Data, Normalisation
@@ -40,13 +40,18 @@ OBJECTIVE_BATCHES = 8
 
 @dataclass(frozen=True)
 class Bench:
-    """Where cells run: folders, device, precision, and who may stop them."""
+    """Where cells run: folders, device, precision, and who may stop them.
+
+    Attributes:
+        cached_only: whether stages are taken from the cache alone.
+    """
 
     data_root: Path
     cache_root: Path
     device: torch.device
     precision: str
     watch: Watch
+    cached_only: bool = False
 
 
 def run_cell(cell: Cell, bench: Bench) -> tuple[dict[str, Any], Details]:
@@ -98,7 +103,13 @@ class CellWork:
         self.cell = cell
         self.bench = bench
         self.data, _ = self._load()
-        self.stages = Stages(bench.cache_root, self.data, bench.watch, device_name(bench.device))
+        self.stages = Stages(
+            bench.cache_root,
+            self.data,
+            bench.watch,
+            device_name(bench.device),
+            cached_only=bench.cached_only,
+        )
         per_epoch = self.data.steps_per_epoch(cell.recipe.batch_size)
         self.end_step = cell.recipe.steps(per_epoch)
         self.start_step = cell.recipe.rewind_step(per_epoch) if cell.pruned_at == "rewind" else 0

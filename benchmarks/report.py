@@ -1,7 +1,6 @@
 """python -m benchmarks.report: every result as one HTML page, and as Markdown and LaTeX tables."""
 
 import base64
-import csv
 import datetime
 import re
 import sys
@@ -15,19 +14,29 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from benchmarks.cells import PROTOCOL
+from benchmarks.columns import HEADER, ROWS
 from benchmarks.comparison import Candidate, Comparison, comparison_names, get_comparison
 from benchmarks.presets import get_preset, load_presets
 from benchmarks.provenance import commit
-from benchmarks.store import HEADER, Row, Store, write_text
+from benchmarks.store import Row, Store, warn
 from benchmarks.suites import SUITES, get_suite
 from benchmarks.tables import Results, Section, Table, markdown, sections
 from benchmarks.tables.sections import latex
 from benchmarks.verdict import judge
 from lottery.command import parse, status_of
+from lottery.csv_table import DamagedFile, Schema, matching, read_csv
 from lottery.errors import BadInput
+from lottery.files import write_text
 
 # The columns of a row that say most, first.
 FIRST = "method objective density_requested ablation seed accuracy commit device".split()
+# The columns of a verdict's file that say which method it is of; its name becomes a file's.
+_VERDICT = {
+    "candidate": matching("True|False", "True or False"),
+    **{name: ROWS.columns[name] for name in ("method", "pruned_at", "source")},
+    "checked": matching("True|False", "True or False"),
+}
+VERDICT = Schema(_VERDICT, frozenset(_VERDICT))
 COLORED = ("better", "worse", "yes")
 
 
@@ -82,7 +91,7 @@ def find_parts(results: Path) -> Iterator[Part]:
         folder = results / name
         for suite in SUITES:
             path = folder / f"{suite}.csv"
-            if path.exists() and (store := Store(path)).rows():
+            if path.is_file() and (store := Store(path)).rows():
                 yield _suite_part(name, suite, store)
         for comparison in map(get_comparison, comparison_names()):
             if name not in comparison.presets:
@@ -100,12 +109,18 @@ def _suite_part(preset_name: str, suite: str, store: Store) -> Part:
 
 
 def _candidate(path: Path) -> Candidate | None:
-    """The method that a verdict's file is of; None where it has no result."""
-    with path.open(newline="") as file:
-        for row in csv.DictReader(file):
-            if row["candidate"] == "True":
-                checked = row["checked"] == "True"
-                return Candidate(row["method"], row["pruned_at"], row["source"], checked)
+    """The method that a verdict's file is of; None where it has no result, or is none."""
+    try:
+        rows = read_csv(path, VERDICT).rows
+    except DamagedFile as error:
+        warn(str(error))
+        return None
+    except BadInput:  # something else that lies there
+        return None
+    for row in rows:
+        if row["candidate"] == "True":
+            checked = row["checked"] == "True"
+            return Candidate(row["method"], row["pruned_at"], row["source"], checked)
     return None
 
 

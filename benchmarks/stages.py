@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from torch import Tensor
 
 from benchmarks.cells import content_hash
 from benchmarks.watch import Stopped, Watch
 from lottery.batches import Data
+from lottery.files import lock_file
 from lottery.steps import Resumable
 from lottery.ticket import read_tensors, write_tensors
 
@@ -44,6 +45,10 @@ class Stage:
     tensors: Tensors
     facts: Facts
     spent: Spent
+
+
+class NotCached(LookupError):
+    """A stage is not on disk, where no stage is to be run."""
 
 
 class Meter:
@@ -89,10 +94,14 @@ class Stages:
         data: the training set, whose drawn images are counted.
         watch: asked at every step whether to stop.
         device: the name of the one that works now.
+        cached_only: whether to refuse to make what is not there.
     """
 
-    def __init__(self, root: Path, data: Data, watch: Watch, device: str) -> None:
+    def __init__(
+        self, root: Path, data: Data, watch: Watch, device: str, *, cached_only: bool = False
+    ) -> None:
         self._root = root
+        self._cached_only = cached_only
         self._watch = watch
         self._meter = Meter(data, watch, device)
 
@@ -111,12 +120,17 @@ class Stages:
 
         Raises:
             Stopped: while waiting or computing; what was done so far is kept.
+            NotCached: it is not there, and only what is there was asked for.
         """
         mark = self._meter.mark()
         path = self._root / kind / f"{content_hash({'kind': kind, **config})}.safetensors"
+        if self._cached_only and not path.exists():
+            raise NotCached(f"there is no {path}")
         path.parent.mkdir(parents=True, exist_ok=True)
         with claim(path.with_suffix(".lock"), self._watch):
             stage = self._load(path)
+            if stage is None and self._cached_only:
+                raise NotCached(f"{path} is damaged")
             if stage is None:
                 stage = self._make(path, config, make)
         self._meter.set(mark, stage.spent)
@@ -207,7 +221,7 @@ class StageKeeper:
 @contextmanager
 def claim(path: Path, watch: Watch) -> Iterator[None]:
     """Hold a lock file that is freed when the process ends; wait for it, but heed the watch."""
-    lock = FileLock(path)
+    lock = lock_file(path)
     while True:
         try:
             lock.acquire(timeout=0.2)

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from benchmarks.cells import Cell
+from benchmarks.columns import Details
 from benchmarks.pipeline import Bench, run_cell
-from benchmarks.store import Details
 from benchmarks.watch import Watch
 from lottery.recipe import Recipe
 from lottery.registry import objectives

@@ -248,12 +248,10 @@ def test_no_results_yet(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "table2.csv is no table: No columns"),
-        ("a,b\n1,2,3\n4\n1,2,3,4", "table2.csv is no table: Error tokenizing"),
-        (
-            "method,accuracy\nsnip,90\n",
-            "table2.csv is no results file: it has no column 'protocol'",
-        ),
+        ("a,b\n1,2,3\n4\n1,2,3,4", "table2.csv has a foreign header"),
+        ("method,accuracy\nsnip,90\n", "foreign header, without the column 'protocol'"),
+        ("method,protocol\nsnip\ncts,2\n", "row 1 (line 2): 1 values for 2 columns"),
+        ("protocol,accuracy\n2,much\n", "row 1 (line 2), column accuracy: 'much' is not a number"),
     ],
 )
 def test_a_file_that_holds_no_results(

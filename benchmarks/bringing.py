@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
-from benchmarks.cells import Cell
-from benchmarks.options import Job
-from benchmarks.store import Store, warn
+from benchmarks.plan.cell import Cell
+from benchmarks.results.store import Store, warn
+from benchmarks.run.job import Job
 from benchmarks.writer import StoreWriter
-from lottery.errors import BadInput
-from lottery.files import write_text
+from lottery.core.errors import BadInput
+from lottery.core.files import write_text
 
 
 def bring(path: Path, cells: Sequence[Cell], everything: Sequence[Cell], job: Job) -> int:
@@ -21,7 +21,7 @@ def bring(path: Path, cells: Sequence[Cell], everything: Sequence[Cell], job: Jo
         everything: all of the suite, which are borrowed where other suites have them.
 
     Returns:
-        The exit status, as of `benchmarks.running.run`.
+        The exit status, as of `benchmarks.run.scheduler.run`.
     """
     store, status = Store(path), 0
     asked, done = {cell.key for cell in cells}, store.done()
@@ -29,7 +29,7 @@ def bring(path: Path, cells: Sequence[Cell], everything: Sequence[Cell], job: Jo
         status = _add(path, cells, everything, job, needed=bool(asked - done))
     if lacking := asked & store.lacking_details():
         mended = [cell for cell in cells if cell.key in lacking]
-        import_module("benchmarks.running").remake_details(mended, path, job)
+        import_module("benchmarks.run.scheduler").remake_details(mended, path, job)
     return status
 
 
@@ -45,7 +45,7 @@ def _add(
     store.borrow(everything)
     if {cell.key for cell in cells} <= store.done():
         return 0
-    return int(import_module("benchmarks.running").run(cells, store, job))
+    return int(import_module("benchmarks.run.scheduler").run(cells, store, job))
 
 
 def write_beside(path: Path, text: str) -> None:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from lottery.errors import BadInput, shown
+from lottery.core.errors import BadInput, shown
 
 Row = dict[str, str]
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")

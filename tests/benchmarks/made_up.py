@@ -1,6 +1,6 @@
 """Rows that are made up, with a value of its kind in every column."""
 
-from benchmarks.cells import PROTOCOL
+from benchmarks.plan.cell import PROTOCOL
 
 HASH = "0123456789abcdef" * 4
 

@@ -11,9 +11,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lottery.core.csv_table import NUMBER, TEXT, Kind, Schema, csv_line, matching, read_csv
 from lottery.core.errors import BadInput
 from lottery.core.files import replacing
-from lottery.csv_table import NUMBER, TEXT, Kind, Schema, csv_line, matching, read_csv
 from plots import style
 
 # What figures take as numbers, wherever it stands, and as yes or no; the rest is text to them. Of

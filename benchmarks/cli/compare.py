@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import tyro
 
-from benchmarks.bringing import bring, write_beside
+from benchmarks.cli.bringing import bring, write_beside
 from benchmarks.cli.options import FILTERS, RunOptions, parse_seeds, select
 from benchmarks.judge.tables import markdown
 from benchmarks.judge.verdict import judge

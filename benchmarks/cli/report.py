@@ -12,7 +12,6 @@ from pathlib import Path
 from jinja2 import Environment
 from markupsafe import Markup
 
-from benchmarks.columns import HEADER, ROWS
 from benchmarks.judge.tables import Section, Table, markdown, sections
 from benchmarks.judge.tables.sections import latex
 from benchmarks.judge.verdict import judge
@@ -20,13 +19,14 @@ from benchmarks.plan.cell import PROTOCOL
 from benchmarks.plan.comparison import Candidate, Comparison, comparison_names, get_comparison
 from benchmarks.plan.presets import get_preset, load_presets
 from benchmarks.plan.suites import SUITES, get_suite
+from benchmarks.results.columns import HEADER, ROWS
 from benchmarks.results.lookup import Results
 from benchmarks.results.provenance import commit
 from benchmarks.results.store import Row, Store, warn
 from lottery.core.command_line import parse, status_of
+from lottery.core.csv_table import DamagedFile, Schema, matching, read_csv
 from lottery.core.errors import BadInput
 from lottery.core.files import write_text
-from lottery.csv_table import DamagedFile, Schema, matching, read_csv
 
 # The columns of a row that say most, first.
 FIRST = "method objective density_requested ablation seed accuracy commit device".split()

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from importlib import import_module
 
-from benchmarks.bringing import bring, write_beside
+from benchmarks.cli.bringing import bring, write_beside
 from benchmarks.cli.options import FILTERS, Options, parse_seeds, select
 from benchmarks.judge.tables import render
 from benchmarks.plan.presets import get_preset

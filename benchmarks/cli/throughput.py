@@ -20,9 +20,9 @@ from benchmarks.run.estimate import forward_flops
 from benchmarks.run.runtime import tuned_processor
 from benchmarks.throughput.roofline import peak_memory, reset_peak_memory, roofline_seconds
 from benchmarks.throughput.workloads import GATES, WORKS, Task, seconds_per_step
+from lottery.core.csv_table import TEXT, Schema, number, read_csv
 from lottery.core.errors import BadInput
 from lottery.core.files import lock_file, require_writable, write_text
-from lottery.csv_table import TEXT, Schema, number, read_csv
 from lottery.data import DATASETS
 from lottery.training.cuda_graphs import eager
 

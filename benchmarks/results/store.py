@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from benchmarks.columns import DETAILS, ROWS, Details, details_hash
 from benchmarks.plan.cell import PROTOCOL
+from benchmarks.results.columns import DETAILS, ROWS, Details, details_hash
+from lottery.core.csv_table import CsvTable, DamagedFile, ForeignFile, Row, read_csv
 from lottery.core.errors import BadInput
-from lottery.csv_table import CsvTable, DamagedFile, ForeignFile, Row, read_csv
 
 __all__ = ["Row", "Store"]
 

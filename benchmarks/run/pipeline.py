@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmarks.columns import Details
 from benchmarks.plan.cell import Cell
+from benchmarks.results.columns import Details
 from benchmarks.results.provenance import commit
 from benchmarks.run.devices import device_name
 from benchmarks.run.methods import is_trained, methods

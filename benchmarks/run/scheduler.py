@@ -11,6 +11,7 @@ from filelock import BaseFileLock, Timeout
 from benchmarks.plan.cell import Cell
 from benchmarks.results.provenance import commit
 from benchmarks.results.store import Store, warn
+from benchmarks.results.writer import StoreWriter
 from benchmarks.run.devices import choose_device, choose_precision
 from benchmarks.run.estimate import listing, pieces
 from benchmarks.run.job import Job
@@ -21,7 +22,6 @@ from benchmarks.run.runtime import tuned_processor
 from benchmarks.run.stages import NotCached
 from benchmarks.run.validation import check_cells
 from benchmarks.run.watch import Stopped, Watch
-from benchmarks.writer import StoreWriter
 from lottery.core.ablations import Inapplicable
 from lottery.core.files import lock_file, require_writable
 from lottery.data import DataError

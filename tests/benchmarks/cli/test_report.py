@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from benchmarks.cli.report import main
-from benchmarks.columns import HEADER
 from benchmarks.plan.cell import Cell
 from benchmarks.plan.comparison import Candidate, get_comparison
 from benchmarks.plan.presets import get_preset
 from benchmarks.plan.suites import cells_of, get_suite
+from benchmarks.results.columns import HEADER
 from tests.benchmarks import made_up
 
 CHROMIUM = next(

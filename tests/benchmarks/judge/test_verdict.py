@@ -17,7 +17,7 @@ from benchmarks.plan.presets import Preset
 from benchmarks.plan.suites import cells_of
 from benchmarks.results.lookup import Results
 from benchmarks.results.store import Row
-from benchmarks.writer import StoreWriter
+from benchmarks.results.writer import StoreWriter
 from tests.benchmarks import made_up
 
 PRESET = Preset("tiny", "made up", (0, 1, 2), "float32", grid={"resnet20": [5, 10]})

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.columns import COLUMNS, HEADER
 from benchmarks.plan.cell import PROTOCOL, Cell
+from benchmarks.results.columns import COLUMNS, HEADER
 from benchmarks.results.store import Store, warn
-from benchmarks.writer import StoreWriter
+from benchmarks.results.writer import StoreWriter
+from lottery.core.csv_table import csv_line
 from lottery.core.errors import BadInput
-from lottery.csv_table import csv_line
 from tests.benchmarks.made_up import HASH, key, row
 
 LAYER = {"epoch": "", "layer": "fc", "params": "4", "kept": "1"}

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks.columns import Details
 from benchmarks.plan.cell import Cell
+from benchmarks.results.columns import Details
 from benchmarks.run.pipeline import Bench, run_cell
 from benchmarks.run.watch import Watch
 from lottery.search.registry import objectives

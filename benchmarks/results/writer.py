@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.columns import DETAILS, HEADER, ROWS, Details, details_hash
 from benchmarks.plan.cell import Cell
+from benchmarks.results.columns import DETAILS, HEADER, ROWS, Details, details_hash
 from benchmarks.results.store import Store, followed
+from lottery.core.csv_table import CsvTable, DamagedFile, Row, Schema, csv_line, read_csv
 from lottery.core.errors import BadInput
 from lottery.core.files import lock_file, require_writable, write_text
-from lottery.csv_table import CsvTable, DamagedFile, Row, Schema, csv_line, read_csv
 
 Entry = tuple[Mapping[str, Any], Details]
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lottery.core.csv_table import TEXT, Schema, csv_line, number, read_csv, whole
 from lottery.core.errors import BadInput
-from lottery.csv_table import TEXT, Schema, csv_line, number, read_csv, whole
 
 SCHEMA = Schema({"name": TEXT, "share": number(0, 1), "count": whole()}, frozenset(["name"]))
 GOOD = b"name,share,count\na,0.5,1\nb,1e-3,2\nc,.25,3\n"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from benchmarks.plan.cell import Cell
 from benchmarks.results.store import Store, warn
+from benchmarks.results.writer import StoreWriter
 from benchmarks.run.job import Job
-from benchmarks.writer import StoreWriter
 from lottery.core.errors import BadInput
 from lottery.core.files import write_text
 

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lottery.csv_table import TEXT, Kind, Schema, matching, number, whole
+from lottery.core.csv_table import TEXT, Kind, Schema, matching, number, whole
 
 _NAME = matching(r"[A-Za-z0-9][\w.+-]*", "a name of letters, digits, _, -, . and +")
 _PLACE = {"suite": TEXT, "paper": TEXT, "table": TEXT}

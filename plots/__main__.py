@@ -10,6 +10,7 @@ import tyro
 
 from lottery.core.command_line import parse, status_of
 from lottery.core.errors import BadInput
+from plots.freshness import content_hash, drawn_from
 
 # The modules of plots/ that draw a suite, by what the figure's file has after the suite's name.
 # Each has draw(tables) -> Figure.
@@ -79,14 +80,15 @@ def _draw_all(results: Path) -> int:
 
 
 def draw(source: Path, figures: Mapping[str, str]) -> None:
-    """Draw the figures of a results file where they are older than it."""
+    """Draw the figures of a results file, but for those that say that they are of its content."""
+    content = content_hash(source) if figures else ""
     for suffix, name in figures.items():
         figure = source.with_name(f"{source.stem}{suffix}.png")
-        if not figure.exists() or figure.stat().st_mtime < source.stat().st_mtime:
+        if drawn_from(figure) != content:
             # Plotting libraries take seconds to import; figures that are up to date do without.
             drawing = import_module("plots.drawing")
             try:
-                drawing.draw(name, source, figure)
+                drawing.draw(name, source, figure, content)
             except drawing.NothingToDraw as reason:
                 print(f"no figure {figure.name}: {reason}")
                 continue

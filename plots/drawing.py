@@ -15,6 +15,7 @@ from lottery.core.csv_table import NUMBER, TEXT, Kind, Schema, csv_line, matchin
 from lottery.core.errors import BadInput
 from lottery.core.files import replacing
 from plots import style
+from plots.freshness import KEY
 
 # What figures take as numbers, wherever it stands, and as yes or no; the rest is text to them. Of
 # the table of a search every column is a number.
@@ -126,8 +127,11 @@ def panels(
     return figure, [(ax, *group) for ax, group in zip(axes.flat, groups, strict=False)]
 
 
-def draw(name: str, source: Path, target: Path) -> None:
+def draw(name: str, source: Path, target: Path, content: str = "") -> None:
     """Draw a results file with the module `plots.<name>`; write PNG and PDF.
+
+    Args:
+        content: what the PNG is to say that it was drawn from, see plots.freshness.
 
     Raises:
         NothingToDraw: what the figure shows was not recorded yet.
@@ -135,12 +139,12 @@ def draw(name: str, source: Path, target: Path) -> None:
     style.apply()
     figure = import_module(f"plots.{name}").draw(Tables(source))
     figure.tight_layout()
-    save(figure, target)
+    save(figure, target, content)
     plt.close(figure)
 
 
-def save(figure: Figure, target: Path) -> None:
+def save(figure: Figure, target: Path, content: str) -> None:
     """Write a figure as PNG and PDF, each whole or not at all; the PNG last."""
-    for kind in ("pdf", "png"):
+    for kind, about in (("pdf", {"Keywords": content}), ("png", {KEY: content})):
         with replacing(target.with_suffix(f".{kind}")) as half:
-            figure.savefig(half, format=kind)
+            figure.savefig(half, format=kind, metadata=about)

@@ -33,8 +33,15 @@ def unpack(stage: Stage, dense: Network) -> Result:
 
 
 def at_stage(network: Network, stage: Stage) -> Network:
-    """The network at a stage's parameters."""
+    """The network at a stage's parameters.
+
+    Raises:
+        KeyError, ValueError: they are not there, or not of this network.
+    """
     parts = {name: tensor.to(network.device) for name, tensor in stage.tensors.items()}
+    for name, mine in (("weights", network.weights), ("rest", network.rest)):
+        if parts[name].shape != mine.shape:
+            raise ValueError(f"{name} of a stage do not fit the network's {len(mine)}")
     return network.at(parts["weights"], parts["rest"])
 
 

@@ -29,9 +29,10 @@ from benchmarks.run.test_set_guard import (
 )
 from benchmarks.run.watch import Watch
 from lottery.core.ablations import ablate
+from lottery.core.finite import require_finite, require_finite_values
 from lottery.core.mask import Mask
 from lottery.core.network import Network
-from lottery.core.randomness import derive, generator
+from lottery.core.randomness import derive, generator, seeded_globals
 from lottery.core.result import Result
 from lottery.core.ticket import Ticket
 from lottery.data import DATASETS, hold_out, load
@@ -82,6 +83,7 @@ def run_cell(cell: Cell, bench: Bench) -> tuple[dict[str, Any], Details]:
         raise ValueError(f"{cell.method} is to leave the weights frozen, but they have changed")
     row = make_row(cell, ticket, weights, judged, before, after, soft, costs, len(work.data))
     values = work.objectives(start, ticket) if cell.judged == "objectives" else {}
+    require_finite_values("the ticket's objectives", values)
     return row, make_details(cell, ticket.mask, found.log, values)
 
 
@@ -165,8 +167,7 @@ class CellWork:
             runner = StagedRunner(self, keeper, dense)
             lent = {"runner": runner} if method.wants_runner else {}
             source = generator(cell.seed, "method", cell.method)
-            with torch.random.fork_rng(), closed_test_set():
-                torch.manual_seed(derive(cell.seed, "global", cell.method))
+            with seeded_globals(derive(cell.seed, "global", cell.method)), closed_test_set():
                 result = method.draw(mine, self.data, cell.density, source, **cell.options, **lent)
             with keeper.uncharged():
                 after = parameters_hash(mine), fingerprint(self.data)
@@ -176,11 +177,22 @@ class CellWork:
             found = as_found(result, dense, cell)
             if found.trained and not method.own_weights:
                 raise RuleBroken(f"{cell.method} returned trained weights without own_weights=True")
+            require_finite(scores=found.scores, gates=found.soft_gates)
+            if found.trained:
+                require_finite(weights=found.trained.weights, parameters=found.trained.rest)
+            for epoch, line in enumerate(found.log, start=1):
+                require_finite_values(f"epoch {epoch} of the search", line)
             return pack(found), {"log": found.log, "weights_sha256": before[0]}
+
+        def fits(stage: Stage) -> tuple[Result, str]:
+            log, weights = stage.facts["log"], str(stage.facts["weights_sha256"])
+            if not all(isinstance(line, dict) for line in log):
+                raise ValueError("its log is none")
+            return unpack(stage, dense), weights
 
         options = {"method": cell.method, "options": dict(cell.options), "density": cell.density}
         options |= {k: v for k, v in cell.identity().items() if k in ("source", "revision")}
-        stage = self.stages.get("found", {**self._task(), **options}, find)
+        stage = self.stages.get("found", {**self._task(), **options}, find, fits)
         return unpack(stage, dense), stage.spent, stage.facts["weights_sha256"]
 
     def ticket(self, found: Result, dense: Network) -> tuple[Ticket, Network]:
@@ -245,10 +257,13 @@ class CellWork:
         def make(keeper: StageKeeper) -> tuple[Tensors, Facts]:
             recipe, seed = self.cell.recipe, self.cell.seed
             trained = train(start, mask, self.data, recipe, seed, steps, keeper)
+            require_finite(trained_weights=trained.weights, trained_parameters=trained.rest)
             return {"weights": trained.weights, "rest": trained.rest}, {}
 
         content = {"mask": mask.sha256, "start": parameters_hash(start)}
-        return self.stages.get(kind, {**self._task(), **content}, make)
+        return self.stages.get(
+            kind, {**self._task(), **content}, make, lambda stage: at_stage(start, stage)
+        )
 
 
 class StagedRunner(Runner):

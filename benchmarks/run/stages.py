@@ -1,6 +1,7 @@
 """Stages: the long parts of a cell, each run once, kept by content, and resumed where they were."""
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -33,9 +34,17 @@ class Spent:
 
     @classmethod
     def parse(cls, text: str) -> "Spent":
-        """From JSON."""
+        """From JSON.
+
+        Raises:
+            ValueError: it is none.
+        """
         values = json.loads(text)
-        return cls(**values | {"devices": tuple(values.get("devices", ()))})
+        devices = tuple(map(str, values.get("devices", ())))
+        seconds, images = float(values["seconds"]), int(values["images"])
+        if not (math.isfinite(seconds) and seconds >= 0 and images >= 0):
+            raise ValueError(f"{text} is no cost")
+        return cls(seconds, images, devices)
 
 
 @dataclass(frozen=True)
@@ -110,6 +119,7 @@ class Stages:
         kind: str,
         config: Mapping[str, Any],
         make: Callable[["StageKeeper"], tuple[Tensors, Facts]],
+        check: Callable[[Stage], object] = vars,
     ) -> Stage:
         """A stage from disk, or made and kept.
 
@@ -117,6 +127,8 @@ class Stages:
             kind: names the folder.
             config: everything that determines the stage.
             make: computes it, its loops reporting to the keeper given.
+            check: raises what is no Stopped where a stage from disk is not of its structure; it is
+                then made again.
 
         Raises:
             Stopped: while waiting or computing; what was done so far is kept.
@@ -128,7 +140,7 @@ class Stages:
             raise NotCached(f"there is no {path}")
         path.parent.mkdir(parents=True, exist_ok=True)
         with claim(path.with_suffix(".lock"), self._watch):
-            stage = self._load(path)
+            stage = self._load(path, check)
             if stage is None and self._cached_only:
                 raise NotCached(f"{path} is damaged")
             if stage is None:
@@ -136,14 +148,18 @@ class Stages:
         self._meter.set(mark, stage.spent)
         return stage
 
-    def _load(self, path: Path) -> Stage | None:
+    def _load(self, path: Path, check: Callable[[Stage], object]) -> Stage | None:
         if not path.exists():
             return None
         try:
             tensors, header = read_tensors(path)
-            return Stage(tensors, json.loads(header["facts"]), Spent.parse(header["spent"]))
-        except (ValueError, KeyError, TypeError) as error:
-            self._watch.write(f"warning: {error}; the stage is run again")
+            if odd := header.keys() - {"facts", "spent", "config"}:
+                raise ValueError(f"{path} is damaged: its header has {sorted(odd)}")
+            stage = Stage(tensors, json.loads(header["facts"]), Spent.parse(header["spent"]))
+            check(stage)
+            return stage
+        except Exception as error:  # whatever a file of odd structure comes to
+            self._watch.write(f"warning: {path.name}: {error}; the stage is run again")
             return None
 
     def _make(
@@ -185,13 +201,16 @@ class StageKeeper:
             return first
         try:
             tensors, header = read_tensors(path)
+            spent, step = Spent.parse(header["spent"]), int(header["step"])
+            if header.keys() != {"spent", "step"} or step < first:
+                raise ValueError(f"{path} is damaged")
             state.load(tensors)
-            self._meter.set(self._mark, Spent.parse(header["spent"]))
-            return int(header["step"])
-        except (ValueError, KeyError, TypeError, RuntimeError) as error:
-            # load() may have filled in a part: only a checkpoint written whole gets this far, so
-            # this is a file from elsewhere. Better to stop than to go on from a mixture.
-            raise ValueError(f"checkpoint {path} does not fit, delete it: {error}") from error
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            self._watch.write(f"warning: checkpoint {path.name}: {error}; the loop starts anew")
+            path.unlink()
+            return first
+        self._meter.set(self._mark, spent)
+        return step
 
     def done(self, loop: str, step: int, state: Resumable) -> None:
         self._meter.show()

@@ -14,8 +14,10 @@ from torch import Tensor
 from benchmarks.plan.cell import Cell
 from benchmarks.results.columns import Details
 from benchmarks.results.provenance import commit
+from benchmarks.run.apart import Drawing, errand_of
 from benchmarks.run.devices import device_name
-from benchmarks.run.methods import is_trained, methods
+from benchmarks.run.method_process import Code
+from benchmarks.run.methods import code_apart, is_trained, methods
 from benchmarks.run.outcome import as_found, at_stage, pack, unpack
 from benchmarks.run.row import Costs, Weights, make_row, parameters_hash
 from benchmarks.run.side_tables import make_details
@@ -52,6 +54,7 @@ class Bench:
 
     Attributes:
         cached_only: whether stages are taken from the cache alone.
+        cell_limit: seconds that a method from outside the suite may take to draw.
     """
 
     data_root: Path
@@ -60,6 +63,7 @@ class Bench:
     precision: str
     watch: Watch
     cached_only: bool = False
+    cell_limit: float = 86400.0
 
 
 def run_cell(cell: Cell, bench: Bench) -> tuple[dict[str, Any], Details]:
@@ -161,19 +165,12 @@ class CellWork:
         cell, method = self.cell, methods[self.cell.method]
 
         def find(keeper: StageKeeper) -> tuple[Tensors, Facts]:
-            with keeper.uncharged():
-                mine = twin(dense)
-                before = parameters_hash(dense), fingerprint(self.data)
-            runner = StagedRunner(self, keeper, dense)
-            lent = {"runner": runner} if method.wants_runner else {}
-            source = generator(cell.seed, "method", cell.method)
-            with seeded_globals(derive(cell.seed, "global", cell.method)), closed_test_set():
-                result = method.draw(mine, self.data, cell.density, source, **cell.options, **lent)
-            with keeper.uncharged():
-                after = parameters_hash(mine), fingerprint(self.data)
-            for thing, old, new in zip(("weights", "training data"), before, after, strict=True):
-                if old != new:
-                    raise RuleBroken(f"{cell.method} changed the {thing} that it was given")
+            code = code_apart(method)
+            result = (
+                self._draw_here(dense, keeper)
+                if code is None
+                else self._draw_apart(code, dense, keeper)
+            )
             found = as_found(result, dense, cell)
             if found.trained and not method.own_weights:
                 raise RuleBroken(f"{cell.method} returned trained weights without own_weights=True")
@@ -182,7 +179,7 @@ class CellWork:
                 require_finite(weights=found.trained.weights, parameters=found.trained.rest)
             for epoch, line in enumerate(found.log, start=1):
                 require_finite_values(f"epoch {epoch} of the search", line)
-            return pack(found), {"log": found.log, "weights_sha256": before[0]}
+            return pack(found), {"log": found.log, "weights_sha256": parameters_hash(dense)}
 
         def fits(stage: Stage) -> tuple[Result, str]:
             log, weights = stage.facts["log"], str(stage.facts["weights_sha256"])
@@ -194,6 +191,35 @@ class CellWork:
         options |= {k: v for k, v in cell.identity().items() if k in ("source", "revision")}
         stage = self.stages.get("found", {**self._task(), **options}, find, fits)
         return unpack(stage, dense), stage.spent, stage.facts["weights_sha256"]
+
+    def _draw_apart(self, code: Code, dense: Network, keeper: StageKeeper) -> Result | Tensor:
+        """A method from outside the suite, in a process of its own."""
+        cell, bench = self.cell, self.bench
+        errand = errand_of(code, cell, self.data, dense, self.start_step, bench.data_root)
+
+        def train(network: Network, mask: Mask) -> Network:
+            return self.train(network, Ticket(mask, cell.seed))[0]
+
+        limit = bench.cell_limit
+        return Drawing(errand, dense, self.data, keeper, train, bench.watch, limit).result()
+
+    def _draw_here(self, dense: Network, keeper: StageKeeper) -> Any:
+        """A method of the suite, in this process, on a copy of the network."""
+        cell, method = self.cell, methods[self.cell.method]
+        with keeper.uncharged():
+            mine = twin(dense)
+            before = parameters_hash(dense), fingerprint(self.data)
+        lent = {"runner": StagedRunner(self, keeper, dense)} if method.wants_runner else {}
+        source = generator(cell.seed, "method", cell.method)
+        with seeded_globals(derive(cell.seed, "global", cell.method)), closed_test_set():
+            result = method.draw(mine, self.data, cell.density, source, **cell.options, **lent)
+        with keeper.uncharged():
+            after = parameters_hash(mine), fingerprint(self.data)
+        for thing, old, new in zip(("weights", "training data"), before, after, strict=True):
+            if old != new:
+                _loaded.cache_clear()  # the cells after it take the data from its files again
+                raise RuleBroken(f"{cell.method} changed the {thing} that it was given")
+        return result
 
     def ticket(self, found: Result, dense: Network) -> tuple[Ticket, Network]:
         """The ticket after the cell's ablation, and the network that it lies over."""

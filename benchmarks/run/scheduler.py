@@ -1,6 +1,7 @@
 """Running the cells that are not done, alone or with other processes."""
 
 import multiprocessing
+import traceback
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from benchmarks.plan.cell import Cell
 from benchmarks.results.provenance import commit
 from benchmarks.results.store import Store, warn
 from benchmarks.results.writer import StoreWriter
+from benchmarks.run.apart import MethodFailed
 from benchmarks.run.devices import choose_device, choose_precision
 from benchmarks.run.estimate import listing, pieces
 from benchmarks.run.job import Job
@@ -23,7 +25,7 @@ from benchmarks.run.stages import NotCached
 from benchmarks.run.validation import check_cells
 from benchmarks.run.watch import Stopped, Watch
 from lottery.core.ablations import Inapplicable
-from lottery.core.files import lock_file, require_writable
+from lottery.core.files import lock_file, require_writable, write_text
 from lottery.data import DataError
 
 DONE, FAILED, STOPPED = 0, 1, 3
@@ -52,7 +54,9 @@ def run(cells: Sequence[Cell], store: StoreWriter, job: Job, *, show: bool = Tru
     check_cells(cells, job.data_root)
     require_writable("cache", job.cache_root)
     watch = Watch(job.budget, show=show)
-    bench = Bench(job.data_root, job.cache_root, device, precision, watch)
+    bench = Bench(
+        job.data_root, job.cache_root, device, precision, watch, cell_limit=job.cell_limit
+    )
     done = store.done()
     missing = [cell for cell in cells if cell.key not in done]
     jobs = choose_jobs(job.jobs, missing, device)
@@ -189,7 +193,8 @@ def _run_one(cell: Cell, store: StoreWriter, bench: Bench, outcome: Done) -> Non
     except (Exception, SystemExit) as error:  # a failing cell must not take the others with it
         file = method_files.get(cell.method)
         where = f"{file.path}: " if file else ""
-        failure = f"{where}{cell.describe()} failed: {one_line(error)}"
+        kept = keep_failure(bench.cache_root, cell, error)
+        failure = f"{where}{cell.describe()} failed: {one_line(error)}{kept}"
         bench.watch.write(f"error: {failure}")
         outcome.failures.append(failure)
         return
@@ -197,6 +202,17 @@ def _run_one(cell: Cell, store: StoreWriter, bench: Bench, outcome: Done) -> Non
     if row["params_kept"] == 0:
         lam = option(cell, "lam")
         bench.watch.write(f"warning: {cell.describe()} pruned everything, at lambda {lam}")
+
+
+def keep_failure(cache_root: Path, cell: Cell, error: BaseException) -> str:
+    """Write the whole traceback to <cache>/failures/<cell_key>.txt; words that name the file."""
+    details = error.details if isinstance(error, MethodFailed) else ""
+    path = cache_root / "failures" / f"{cell.key}.txt"
+    try:
+        write_text(path, details or "".join(traceback.format_exception(error)))
+    except OSError:
+        return ""  # the failure itself is worth more than its traceback
+    return f"; its traceback: {path}"
 
 
 class Progress:

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from lottery.core.csv_table import NUMBER, TEXT, Kind, Schema, csv_line, matching, read_csv
 from lottery.core.errors import BadInput
-from lottery.core.files import replacing
+from lottery.core.files import replacing, sweep
 from plots import style
 from plots.freshness import KEY
 
@@ -145,6 +145,7 @@ def draw(name: str, source: Path, target: Path, content: str = "") -> None:
 
 def save(figure: Figure, target: Path, content: str) -> None:
     """Write a figure as PNG and PDF, each whole or not at all; the PNG last."""
+    sweep(target.parent)
     for kind, about in (("pdf", {"Keywords": content}), ("png", {KEY: content})):
         with replacing(target.with_suffix(f".{kind}")) as half:
             figure.savefig(half, format=kind, metadata=about)

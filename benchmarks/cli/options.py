@@ -14,7 +14,7 @@ import tyro
 
 from benchmarks.plan.cell import Cell
 from benchmarks.run.job import Job
-from lottery.core.errors import BadInput, check_name
+from lottery.core.errors import BadInput, check_name, shown
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,8 @@ def parse_seeds(texts: Sequence[str]) -> tuple[int, ...]:
         BadInput: one is not a whole number, or negative.
     """
     for text in texts:
-        if not re.fullmatch(r"\d+", text):
-            raise BadInput(f"seed {text!r} is not a whole number of at least 0")
+        if not re.fullmatch(r"\d{1,18}", text):
+            raise BadInput(f"seed {shown(text)} is not a whole number of at least 0")
     return tuple(dict.fromkeys(int(text) for text in texts))
 
 
@@ -105,8 +105,8 @@ def parse_jobs(text: str) -> int | None:
     """
     if text == "auto":
         return None
-    if not re.fullmatch(r"[1-9]\d*", text):
-        raise BadInput(f"--jobs {text!r} is neither auto nor a whole number of at least 1")
+    if not re.fullmatch(r"[1-9]\d{0,8}", text):
+        raise BadInput(f"--jobs {shown(text)} is neither auto nor a whole number of at least 1")
     return int(text)
 
 

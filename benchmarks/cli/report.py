@@ -26,7 +26,7 @@ from benchmarks.results.store import Row, Store, warn
 from lottery.core.command_line import parse, status_of
 from lottery.core.csv_table import DamagedFile, Schema, matching, read_csv
 from lottery.core.errors import BadInput
-from lottery.core.files import write_text
+from lottery.core.files import sweep, write_text
 
 # The columns of a row that say most, first.
 FIRST = "method objective density_requested ablation seed accuracy commit device".split()
@@ -76,6 +76,7 @@ def _main(options: Options) -> int:
     parts = list(find_parts(options.results))
     if not parts:
         raise BadInput(f"there are no results in {options.results}; run a suite first")
+    sweep(options.out)
     for part in parts:
         write_text(options.out / f"{part.name}.md", markdown(part.sections))
         write_text(options.out / f"{part.name}.tex", latex(part.sections))
@@ -171,7 +172,7 @@ def _figures(path: Path) -> list[str]:
 def html(parts: Sequence[Part]) -> str:
     """The parts as one page that needs nothing else."""
     template = Environment(autoescape=True).from_string(
-        files("benchmarks.cli").joinpath("report.html").read_text()
+        files("benchmarks.cli").joinpath("report.html").read_text("utf-8")
     )
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes")
     return template.render(

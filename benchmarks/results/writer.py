@@ -11,7 +11,7 @@ from benchmarks.results.columns import DETAILS, HEADER, ROWS, Details, details_h
 from benchmarks.results.store import Store, followed
 from lottery.core.csv_table import CsvTable, DamagedFile, Row, Schema, csv_line, read_csv
 from lottery.core.errors import BadInput
-from lottery.core.files import lock_file, require_writable, write_text
+from lottery.core.files import lock_file, require_writable, sweep, write_text
 
 Entry = tuple[Mapping[str, Any], Details]
 
@@ -30,6 +30,7 @@ class StoreWriter(Store):
         file = followed(path)
         for folder in {path.parent, file.parent}:
             require_writable("results", folder)
+        sweep(file.parent)
         self._file = file
         self._lock = lock_file(file.with_name(f".{file.name}.lock"))
         with self._lock:

@@ -10,7 +10,7 @@ import multiprocessing
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -72,10 +72,8 @@ class MethodProcess:
         theirs.close()
 
     def send(self, message: Mapping[str, Any], **tensors: Tensor) -> None:
-        try:
+        with suppress(OSError):  # it has ended: the next to receive says so
             send(self._connection, message, **tensors)
-        except OSError:  # it has ended: the next to receive says so
-            pass
 
     def receive(self, check: Callable[[], None]) -> tuple[Message, Tensors]:
         """Its next message; `check`, called a few times a second, may raise.

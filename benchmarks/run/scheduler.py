@@ -1,6 +1,7 @@
 """Running the cells that are not done, alone or with other processes."""
 
 import multiprocessing
+import signal
 import traceback
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,7 +26,7 @@ from benchmarks.run.stages import NotCached
 from benchmarks.run.validation import check_cells
 from benchmarks.run.watch import Stopped, Watch
 from lottery.core.ablations import Inapplicable
-from lottery.core.files import lock_file, require_writable, write_text
+from lottery.core.files import lock_file, require_writable, sweep, write_text
 from lottery.data import DataError
 
 DONE, FAILED, STOPPED = 0, 1, 3
@@ -53,6 +54,7 @@ def run(cells: Sequence[Cell], store: StoreWriter, job: Job, *, show: bool = Tru
     precision = choose_precision(job.precision, device)
     check_cells(cells, job.data_root)
     require_writable("cache", job.cache_root)
+    sweep(*(folder for folder in job.cache_root.iterdir() if folder.is_dir()))
     watch = Watch(job.budget, show=show)
     bench = Bench(
         job.data_root, job.cache_root, device, precision, watch, cell_limit=job.cell_limit
@@ -61,9 +63,10 @@ def run(cells: Sequence[Cell], store: StoreWriter, job: Job, *, show: bool = Tru
     missing = [cell for cell in cells if cell.key not in done]
     jobs = choose_jobs(job.jobs, missing, device)
     torch.set_num_threads(max(1, torch.get_num_threads() // jobs))
-    helpers = [_helper(missing, store, job) for _ in range(jobs - 1)]
+    helpers: list[multiprocessing.context.SpawnProcess] = []
     with watch.signals(), tuned_processor():
         try:
+            helpers += (_helper(missing, store, job) for _ in range(jobs - 1))
             done_here = run_cells(missing, store, bench)
         except Stopped as stop:
             watch.write(f"stopped: {stop}; the same command goes on from here")
@@ -121,13 +124,19 @@ def _helper(
     alone = replace(job, jobs=1)
     arguments = (cells, store.path, alone, list(method_files.values()), torch.get_num_threads())
     helper = context.Process(target=_help, args=arguments, daemon=False)
-    helper.start()
+    # It begins with Ctrl-C blocked, which goes to every process of a terminal at once.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        helper.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return helper
 
 
 def _help(
     cells: Sequence[Cell], path: Path, job: Job, files: Sequence[LoadedFile], own_threads: int
 ) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started it says when to stop
     for file in files:
         if source_of(load_file(file.path)) != file.source:
             return  # it was edited just now: the cells to run are of the code before

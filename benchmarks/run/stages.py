@@ -145,6 +145,8 @@ class Stages:
                 raise NotCached(f"{path} is damaged")
             if stage is None:
                 stage = self._make(path, config, make)
+            elif not self._cached_only:
+                forget(path.with_suffix(""))  # what a process killed just after it was kept left
         self._meter.set(mark, stage.spent)
         return stage
 
@@ -178,7 +180,7 @@ class Stages:
             "config": json.dumps(config),
         }
         write_tensors(path, stage.tensors, header)
-        keeper.forget()
+        forget(path.with_suffix(""))
         return stage
 
 
@@ -230,11 +232,12 @@ class StageKeeper:
         yield
         self._meter.set(mark, Spent(0.0, 0))
 
-    def forget(self) -> None:
-        """Remove the checkpoints of a finished stage, and what a killed process left of one."""
-        for pattern in (f"{self._path.name}.*.partial", f".{self._path.name}.*.tmp"):
-            for path in self._path.parent.glob(pattern):
-                path.unlink()
+
+def forget(stage: Path) -> None:
+    """Remove the checkpoints of a finished stage, and what a killed process left of one."""
+    for pattern in (f"{stage.name}.*.partial", f".{stage.name}.*.tmp"):
+        for path in stage.parent.glob(pattern):
+            path.unlink(missing_ok=True)
 
 
 @contextmanager

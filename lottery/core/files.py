@@ -1,15 +1,20 @@
 """Files that are whole or absent."""
 
 import os
+import platform
+import re
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import BaseFileLock, FileLock
 
 from lottery.core.errors import BadInput
+
+HOST = re.sub(r"\W", "-", platform.node()) or "host"
+LEFT = re.compile(r"\..+\.(?P<host>[\w-]+)\.(?P<process>\d+)\.tmp")
 
 
 @contextmanager
@@ -26,7 +31,7 @@ def replacing(path: Path) -> Iterator[Path]:
     if path.exists() and not path.is_file():
         raise BadInput(f"{path} is no regular file and is not replaced")
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{HOST}.{os.getpid()}.tmp")
     try:
         temporary.touch()
         mode = stat.S_IMODE(temporary.stat().st_mode)  # as the umask has it
@@ -37,6 +42,26 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def sweep(*folders: Path) -> None:
+    """Remove the temporary files that killed processes of this machine left in folders."""
+    for folder in folders:
+        for path in folder.glob(".*.tmp"):
+            left = LEFT.fullmatch(path.name)
+            if left and left["host"] == HOST and not _lives(int(left["process"])):
+                with suppress(OSError):  # another process may do the same
+                    path.unlink()
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
 
 
 def write_text(path: Path, text: str) -> None:

@@ -67,6 +67,18 @@ class Ticket:
             raise ValueError(f"{path} is not a ticket ({FORMAT})")
         try:
             layout = Layout.of_shapes((name, shape) for name, shape in json.loads(header["layout"]))
+            provenance = json.loads(header["provenance"])
+            if not isinstance(provenance, dict) or not all(
+                isinstance(value, str) for value in provenance.values()
+            ):
+                raise ValueError("its provenance is no table of texts")
+            if ("weights" in tensors) != ("rest" in tensors):
+                raise ValueError("it has weights without the rest, or the rest without weights")
+            for name in tensors.keys() - {"mask"}:
+                if name not in ("weights", "rest", "scores"):
+                    raise ValueError(f"it has a tensor {name!r}")
+                if tensors[name].dtype not in (torch.float32, torch.float64):
+                    raise ValueError(f"its {name} are {tensors[name].dtype}")
             for name in ("weights", "scores"):
                 if name in tensors and tensors[name].shape != (layout.total,):
                     raise ValueError(f"{name} do not fit a layout of {layout.total} weights")
@@ -79,13 +91,25 @@ class Ticket:
                 tensors.get("weights"),
                 tensors.get("rest"),
                 tensors.get("scores"),
-                json.loads(header["provenance"]),
+                provenance,
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, RecursionError, AttributeError) as error:
             raise ValueError(f"{path} is a damaged ticket: {error!r}") from error
 
 
 CHECKSUM = "sha256"
+
+
+def save_tensors(path: Path, tensors: dict[str, Tensor], header: dict[str, str]) -> None:
+    """Write a safetensors file.
+
+    Raises:
+        OSError: it cannot be written, which safetensors has another exception for.
+    """
+    try:
+        save_file(tensors, path, header)
+    except SafetensorError as error:
+        raise OSError(f"{path}: {error}") from error
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], header: dict[str, str]) -> None:
@@ -94,7 +118,7 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], header: dict[str, str]
     # Copies, because safetensors refuses tensors that share memory.
     whole = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
     with replacing(path) as temporary:
-        save_file(whole, temporary, {**header, CHECKSUM: _checksum(whole, header)})
+        save_tensors(temporary, whole, {**header, CHECKSUM: _checksum(whole, header)})
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

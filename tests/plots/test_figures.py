@@ -22,7 +22,7 @@ from plots import (
     sparsity_accuracy,
     style,
 )
-from plots.__main__ import main
+from plots.command import main
 from plots.drawing import NothingToDraw, Tables
 
 COLUMNS = ["paper", "dataset", "model", "method", "objective", "ablation", "protocol", "seed"]

@@ -59,7 +59,7 @@ def test_a_row_names_every_device_once() -> None:
 def small_stage(root: Path, data: Data, value: float = 1.0, said: list[str] | None = None) -> Stage:
     watch = Watch(show=False)
     if said is not None:
-        watch.write = said.append  # type: ignore[method-assign]
+        watch.write = said.append  # type: ignore[method-assign, assignment]
     stages = Stages(root, data, watch, "a CPU")
     tensors = {"weights": torch.full((3,), value), "rest": torch.zeros(2)}
     return stages.get(
@@ -150,7 +150,7 @@ def test_a_damaged_checkpoint_is_dropped_and_its_loop_starts_anew(
     def run(budget: float | None) -> Stage:
         w = torch.zeros(2, requires_grad=True)
         watch = Watch(budget, show=False)
-        watch.write = said.append  # type: ignore[method-assign]
+        watch.write = said.append  # type: ignore[method-assign, assignment]
         state = Resumable(torch.optim.SGD([w], lr=0.1), w=w)
 
         def make(keeper: StageKeeper) -> tuple[Tensors, dict[str, int]]:

@@ -25,16 +25,12 @@ def reproduction(tables: Iterable[tuple[Block, Results]]) -> Section:
     run = sum(outcomes.values())
     lead = f"{run} of {len(lines)} printed numbers were measured at the papers' scale"
     note = (
-        f"Reproduced: within {WITHIN:g} point of the printed value, or two standard deviations over "
-        "seeds where that is more. Explained: the printed value is of another method or setting, as "
-        "the table's notes say."
+        f"Reproduced: within {WITHIN:g} point of the printed value, or two standard deviations "
+        "over seeds where that is more. Explained: the printed value is of another method or "
+        "setting, as the table's notes say."
     )
-    return Section(
-        "Printed numbers, measured",
-        (Table(HEADERS, lines),),
-        (note,),
-        f"{lead}: {counts or 'none'}.",
-    )
+    lead += f": {counts}." if counts else "."
+    return Section("Printed numbers, measured", (Table(HEADERS, lines),), (note,), lead)
 
 
 def _line(block: Block, line: Line, results: Results) -> list[str]:

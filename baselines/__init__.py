@@ -1,6 +1,8 @@
 """The fixed baselines, one file each; importing this package registers them."""
 
 from baselines import (
+    bc_ghs,
+    bc_gnj,
     continuous_sparsification,
     dense,
     edge_popup,
@@ -13,11 +15,14 @@ from baselines import (
     random,
     saliency,
     snip,
+    sparse_then_prune,
     sparse_vd,
     synflow,
 )
 
 __all__ = [
+    "bc_ghs",
+    "bc_gnj",
     "continuous_sparsification",
     "dense",
     "edge_popup",
@@ -30,6 +35,7 @@ __all__ = [
     "random",
     "saliency",
     "snip",
+    "sparse_then_prune",
     "sparse_vd",
     "synflow",
 ]

@@ -12,6 +12,7 @@ from benchmarks.cells import PROTOCOL, Cell
 from benchmarks.provenance import commit
 from benchmarks.registered import option
 from benchmarks.stages import Spent
+from lottery.mask import Mask
 from lottery.network import Network
 from lottery.ticket import Ticket
 from lottery.training import Accuracy
@@ -104,7 +105,16 @@ def make_row(
         "weights_sha256_after": weights.after,
         "validation": f"{cell.validation:g}" if cell.validation else "",
         "source": cell.source,
+        "architecture": architecture(mask),
     }
+
+
+def architecture(mask: Mask) -> str:
+    """The inputs that are left of every layer, "278-98-13", where all layers are fully connected;
+    else empty."""
+    if any(len(entry.shape) != 2 for entry in mask.layout.entries):
+        return ""
+    return "-".join(str(count) for count in mask.inputs_kept().values())
 
 
 def parameters_hash(network: Network) -> str:

@@ -26,7 +26,7 @@ COLUMNS = (
 ).split()
 MORE_COLUMNS = (
     "options initialisation layers_emptied accuracy_soft_gates weights_sha256 precision "
-    "weights_sha256_after validation source"
+    "weights_sha256_after validation source architecture"
 ).split()
 HEADER = [*COLUMNS, *MORE_COLUMNS]
 

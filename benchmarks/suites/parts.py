@@ -22,6 +22,7 @@ class Printed:
         sparsity: percent of weights removed, as printed; None where the paper prints none.
         minutes, epochs: search plus training; None where the paper prints none.
         passes: "yes" or "no", whether the paper says that it passes the sanity checks; else empty.
+        architecture: inputs that are left of every layer, where the paper prints them; else empty.
     """
 
     model: str
@@ -33,6 +34,7 @@ class Printed:
     epochs: float | None
     passes: str
     note: str
+    architecture: str = ""
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,7 @@ def printed_values() -> dict[tuple[str, ...], Printed]:
             epochs=_number(row["epochs"]),
             passes=row["passes_sanity_checks"],
             note=row["note"],
+            architecture=row["architecture"],
         )
         for row in csv.DictReader(text.splitlines())
     }

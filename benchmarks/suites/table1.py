@@ -16,10 +16,11 @@ def _crbg(preset: Preset) -> Block:
     lenet, large = place("lenet-300-100"), place("500-500-500-500")
     lines = (
         Line("Dense", lenet.cell("dense", 1.0, "init"), lenet.printed("dense", "0")),
-        Line("Sparse VD", lenet.cell("sparse_vd", None, "init")),
-        Line("Sparse VD", None, place("512-114-72").printed("sparse_vd", "97.8")),
-        Line("BC-GNJ", None, place("278-98-13").printed("bc_gnj", "89.2")),
-        Line("BC-GHS", None, place("311-86-14").printed("bc_ghs", "")),
+        Line(
+            "Sparse VD", lenet.cell("sparse_vd", None, "init"), lenet.printed("sparse_vd", "97.8")
+        ),
+        Line("BC-GNJ", lenet.cell("bc_gnj", None, "init"), lenet.printed("bc_gnj", "89.2")),
+        Line("BC-GHS", lenet.cell("bc_ghs", None, "init"), lenet.printed("bc_ghs", "")),
         Line(
             "Edge-popup, epsilon (own weights)",
             large.edge_popup(0.5, "edge_popup_epsilon"),

@@ -119,8 +119,8 @@ def bc_ghs(
     threshold: float = 0.0,
     tau0: float = 1e-5,
     first_deviation: float = 0.2,
-    lr: float = 1e-3,
-    epochs: int = 100,
+    lr: float = 1e-2,
+    epochs: int = 25,
     warm_up: float = 0.1,
     batch_size: int = 128,
 ) -> Found:

@@ -61,10 +61,10 @@ def bc_gnj(
     generator: torch.Generator,
     *,
     runner: Runner,
-    threshold: float = -3.0,
+    threshold: float = 0.0,
     first_deviation: float = 0.2,
-    lr: float = 1e-3,
-    epochs: int = 100,
+    lr: float = 1e-2,
+    epochs: int = 25,
     warm_up: float = 0.1,
     batch_size: int = 128,
 ) -> Found:

@@ -124,7 +124,7 @@ def test_the_penalty_on_attention_spreads_it(digits: Data) -> None:
         with attention(network) as penalty, torch.no_grad():
             found.trained(x)
             values.append(penalty(found.trained.weights).item())
-    assert values[1] < 0.9 * values[0]
+    assert values[1] < 0.95 * values[0]
 
 
 def test_a_network_without_attention_is_refused(digits: Data, tiny: Network) -> None:
@@ -135,7 +135,7 @@ def test_a_network_without_attention_is_refused(digits: Data, tiny: Network) -> 
 def test_bad_options(digits: Data, tiny: Network) -> None:
     with pytest.raises(UnknownName, match="unknown penalty 'l2'"):
         draw(tiny, digits, penalty="l2")
-    with pytest.raises(BadInput, match="density 2.0 is outside"):
+    with pytest.raises(BadInput, match=r"density 2\.0 is outside"):
         draw(tiny, digits, 2.0)
 
 

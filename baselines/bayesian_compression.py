@@ -12,18 +12,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lottery.batches import Data
-from lottery.capture import set_lr
-from lottery.errors import BadInput
-from lottery.flow import effective
-from lottery.layout import Layout
-from lottery.mask import Mask
-from lottery.network import Network
-from lottery.pruning import check_finite
-from lottery.randomness import child, derive
-from lottery.runner import Runner
-from lottery.search import Found
-from lottery.steps import Resumable
+from lottery.core.errors import BadInput
+from lottery.core.layout import Layout
+from lottery.core.mask import Mask
+from lottery.core.network import Network
+from lottery.core.randomness import child, derive
+from lottery.core.result import Result
+from lottery.data.batches import Data
+from lottery.models.paths import effective
+from lottery.search.rounds import check_finite
+from lottery.training.cuda_graphs import set_lr
+from lottery.training.loop import Resumable
+from lottery.training.runner import Runner
 
 START_LOG_VARIANCE = -9.0  # of every posterior, as in the authors' code
 
@@ -59,7 +59,7 @@ def compress(
     epochs: int,
     warm_up: float,
     batch_size: int,
-) -> Found:
+) -> Result:
     """Train the posterior of weights and scales; remove the inputs that drown in noise.
 
     The loss is the cross-entropy plus KL / n (Eq. 2), n the number of training images, with one
@@ -117,7 +117,7 @@ def compress(
     columns = Mask(network.layout, spread(network.layout, rates < threshold))
     mask = effective(network, columns, data.dataset.shape)
     weights = mean.detach() * spread(network.layout, scales.mean().detach())
-    return Found(mask, trained=network.at(weights * mask.keep, rest))
+    return Result(mask, trained=network.at(weights * mask.keep, rest))
 
 
 def weights_negative_kl(mean: Tensor, variance: Tensor, log_variance: Tensor) -> Tensor:

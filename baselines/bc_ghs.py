@@ -9,13 +9,14 @@ import torch
 from torch import Tensor
 
 from baselines.bayesian_compression import START_LOG_VARIANCE, compress
-from lottery.batches import Data
-from lottery.errors import BadInput
-from lottery.layout import Layout
-from lottery.network import Network
-from lottery.registry import method
-from lottery.runner import Runner
-from lottery.search import Found, plan_epochs
+from lottery.core.errors import BadInput
+from lottery.core.layout import Layout
+from lottery.core.network import Network
+from lottery.core.result import Result
+from lottery.data.batches import Data
+from lottery.search.gates import plan_epochs
+from lottery.search.registry import method
+from lottery.training.runner import Runner
 
 
 class Horseshoe:
@@ -123,7 +124,7 @@ def bc_ghs(
     epochs: int = 25,
     warm_up: float = 0.1,
     batch_size: int = 128,
-) -> Found:
+) -> Result:
     """Learn a log-normal scale for every neuron's input; remove inputs of a mode close to zero.
 
     From the paper are the prior, the posteriors and the rule; its thresholds are read off

@@ -8,13 +8,14 @@ from torch import Tensor
 
 from baselines.bayesian_compression import START_LOG_VARIANCE, compress
 from baselines.sparse_vd import log_alpha, negative_kl
-from lottery.batches import Data
-from lottery.errors import BadInput
-from lottery.layout import Layout
-from lottery.network import Network
-from lottery.registry import method
-from lottery.runner import Runner
-from lottery.search import Found, plan_epochs
+from lottery.core.errors import BadInput
+from lottery.core.layout import Layout
+from lottery.core.network import Network
+from lottery.core.result import Result
+from lottery.data.batches import Data
+from lottery.search.gates import plan_epochs
+from lottery.search.registry import method
+from lottery.training.runner import Runner
 
 
 class NormalJeffreys:
@@ -67,7 +68,7 @@ def bc_gnj(
     epochs: int = 25,
     warm_up: float = 0.1,
     batch_size: int = 128,
-) -> Found:
+) -> Result:
     """Learn a normal scale for every neuron's input; remove inputs of high log alpha.
 
     From the paper and its authors' code are the priors and posteriors, the bound on the first

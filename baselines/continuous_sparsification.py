@@ -7,17 +7,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lottery.batches import Data
-from lottery.capture import set_lr
-from lottery.errors import check_name
-from lottery.mask import Mask, kept_count
-from lottery.network import Network
-from lottery.randomness import child
-from lottery.recipe import Recipe
-from lottery.registry import method
-from lottery.runner import Runner
-from lottery.search import Found
-from lottery.steps import Resumable
+from lottery.core.errors import check_name
+from lottery.core.mask import Mask, kept_count
+from lottery.core.network import Network
+from lottery.core.randomness import child
+from lottery.core.result import Result
+from lottery.data.batches import Data
+from lottery.search.registry import method
+from lottery.training.cuda_graphs import set_lr
+from lottery.training.loop import Resumable
+from lottery.training.recipe import Recipe
+from lottery.training.runner import Runner
 
 
 def plan(
@@ -44,7 +44,7 @@ def continuous_sparsification(
     lr: float = 0.1,
     weight_decay: float = 1e-4,
     batch_size: int = 128,
-) -> Found:
+) -> Result:
     """Train weights and gates sigmoid(beta s) / sigmoid(s0) together, beta growing from 1 to
     `beta` in every round (Section 4, Algorithm 1 for ticket search).
 
@@ -104,10 +104,10 @@ def continuous_sparsification(
     scores = s.detach()
     mask = Mask.top(network.layout, scores, density)
     if use == "ticket":
-        return Found(mask, scores=scores)
+        return Result(mask, scores=scores)
     # Open gates end at 1 / sigmoid(s0), which the weights were trained with.
     opened = theta[:d] * mask.keep * gate(torch.ones_like(s), torch.inf, s0)
-    return Found(mask, scores=scores, trained=network.at(opened, theta[d:]))
+    return Result(mask, scores=scores, trained=network.at(opened, theta[d:]))
 
 
 def gate(s: Tensor, hardness: float, s0: float) -> Tensor:

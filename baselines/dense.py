@@ -6,10 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lottery.batches import Data
-from lottery.errors import BadInput
-from lottery.network import Network
-from lottery.registry import method
+from lottery.core.errors import BadInput
+from lottery.core.network import Network
+from lottery.data.batches import Data
+from lottery.search.registry import method
 
 
 def check(density: float | None, options: Mapping[str, Any]) -> None:

@@ -6,16 +6,17 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from lottery.batches import Data
-from lottery.errors import check_name
-from lottery.mask import kept_count
-from lottery.network import Network
-from lottery.objectives import loss
-from lottery.randomness import child
-from lottery.registry import method
-from lottery.relaxations import StraightThroughTopK
-from lottery.runner import Runner
-from lottery.search import Found, cosine, plan_epochs, search_gates
+from lottery.core.errors import check_name
+from lottery.core.mask import kept_count
+from lottery.core.network import Network
+from lottery.core.randomness import child
+from lottery.core.result import Result
+from lottery.data.batches import Data
+from lottery.search.gates import cosine, plan_epochs, search_gates
+from lottery.search.objectives import loss
+from lottery.search.registry import method
+from lottery.search.relaxations import StraightThroughTopK
+from lottery.training.runner import Runner
 
 
 @method("edge_popup", strong=True, pruned_at="init", plan=plan_epochs)
@@ -32,7 +33,7 @@ def edge_popup(
     weight_decay: float = 1e-4,
     epochs: int = 100,
     batch_size: int = 128,
-) -> Found:
+) -> Result:
     """Learn a score per weight; every layer keeps its highest |score| (Section 3.2, Eq. 7).
 
     The search sees augmented images, as in the authors' code.
@@ -79,7 +80,7 @@ def edge_popup(
     mask = relaxation.mask(scores)
     if scope == "layer":
         scores = torch.cat([_ranked(scores[e.span]) for e in layout.entries])
-    return Found(mask, scores=scores, log=log)
+    return Result(mask, scores=scores, log=log)
 
 
 def _ranked(scores: Tensor) -> Tensor:

@@ -8,15 +8,15 @@ import torch
 import torch.nn.functional as F
 
 from baselines.edge_popup import edge_popup
-from lottery.batches import Data
-from lottery.mask import kept_count
-from lottery.network import Network
-from lottery.randomness import child
-from lottery.recipe import Recipe
-from lottery.registry import method
-from lottery.runner import Runner
-from lottery.search import Found
-from lottery.steps import Resumable
+from lottery.core.mask import kept_count
+from lottery.core.network import Network
+from lottery.core.randomness import child
+from lottery.core.result import Result
+from lottery.data.batches import Data
+from lottery.search.registry import method
+from lottery.training.loop import Resumable
+from lottery.training.recipe import Recipe
+from lottery.training.runner import Runner
 
 
 def plan(
@@ -40,7 +40,7 @@ def edge_popup_epsilon(
     perturbation_lr: float = 0.1,
     epochs: int = 100,
     batch_size: int = 128,
-) -> Found:
+) -> Result:
     """Move every weight by at most epsilon to lower the dense loss, then run edge-popup.
 
     The CRBG paper cites this variant's row (85% at 50% on MNIST) without its settings; its source

@@ -6,15 +6,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lottery.batches import Data
-from lottery.mask import Mask, kept_count
-from lottery.network import Network
-from lottery.objectives import loss
-from lottery.randomness import child
-from lottery.registry import method
-from lottery.relaxations import StraightThroughRounding
-from lottery.runner import Runner
-from lottery.search import Found, cosine, plan_epochs, search_gates
+from lottery.core.mask import Mask, kept_count
+from lottery.core.network import Network
+from lottery.core.randomness import child
+from lottery.core.result import Result
+from lottery.data.batches import Data
+from lottery.search.gates import cosine, plan_epochs, search_gates
+from lottery.search.objectives import loss
+from lottery.search.registry import method
+from lottery.search.relaxations import StraightThroughRounding
+from lottery.training.runner import Runner
 
 
 @method("gem_miner", pruned_at="init", plan=plan_epochs)
@@ -31,7 +32,7 @@ def gem_miner(
     epochs: int = 150,
     freeze_every: int = 5,
     batch_size: int = 128,
-) -> Found:
+) -> Result:
     """Learn scores in [0, 1] whose rounding is the mask; freeze the lowest at zero (Algorithm 1).
 
     Every step projects the scores to [0, 1]. After e of E epochs density^(e / E) of the weights
@@ -82,7 +83,7 @@ def gem_miner(
         alive=alive,
         order=order,
     )
-    return Found(Mask(layout, alive.bool()), scores=order, log=log)
+    return Result(Mask(layout, alive.bool()), scores=order, log=log)
 
 
 def projected_sgd(parameters: list[Tensor], **options: Any) -> torch.optim.Optimizer:

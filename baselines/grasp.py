@@ -5,11 +5,11 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from lottery.batches import Data
-from lottery.network import Network
-from lottery.pruning import prune_in_rounds
-from lottery.registry import method
-from lottery.search import Found
+from lottery.core.network import Network
+from lottery.core.result import Result
+from lottery.data.batches import Data
+from lottery.search.registry import method
+from lottery.search.rounds import prune_in_rounds
 
 
 @method("grasp", pruned_at="init")
@@ -23,7 +23,7 @@ def grasp(
     temperature: float = 200.0,
     magnitude: bool = False,
     rounds: int = 1,
-) -> Found:
+) -> Result:
     """Score weights by -theta * Hg and remove the highest (Section 4, Eq. 8 and Algorithm 2).
 
     H is the Hessian and g the gradient of the loss by the prunable weights, on one batch; BatchNorm

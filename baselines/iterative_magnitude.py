@@ -6,13 +6,13 @@ from typing import Any
 
 import torch
 
-from lottery.batches import Data
-from lottery.mask import Mask, kept_count
-from lottery.network import Network
-from lottery.recipe import Recipe
-from lottery.registry import method
-from lottery.runner import Runner
-from lottery.search import Found
+from lottery.core.mask import Mask, kept_count
+from lottery.core.network import Network
+from lottery.core.result import Result
+from lottery.data.batches import Data
+from lottery.search.registry import method
+from lottery.training.recipe import Recipe
+from lottery.training.runner import Runner
 
 
 def levels(density: float, pruning_rate: float) -> Iterator[float]:
@@ -52,7 +52,7 @@ def iterative_magnitude(
     *,
     runner: Runner,
     pruning_rate: float = 0.2,
-) -> Found:
+) -> Result:
     """Train, prune globally by magnitude, go back to where `network` is; until the density is met.
 
     At initialisation this is IMP (Frankle & Carbin 2019, Section 2, strategy with global pruning);
@@ -73,4 +73,4 @@ def iterative_magnitude(
         magnitudes = runner.train(network, mask).weights.abs()
         mask = Mask.top(network.layout, magnitudes, level, within=mask)
     # No scores: what earlier levels pruned has no order, so there is nothing to invert.
-    return Found(mask)
+    return Result(mask)

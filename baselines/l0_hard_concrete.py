@@ -5,16 +5,17 @@ from functools import partial
 
 import torch
 
-from lottery.batches import Data
-from lottery.errors import BadInput
-from lottery.mask import Mask, kept_count
-from lottery.network import Network
-from lottery.objectives import loss
-from lottery.pressures import ExpectedL0, GradBalance, Pressure
-from lottery.registry import method
-from lottery.relaxations import HardConcrete
-from lottery.runner import Runner
-from lottery.search import Found, drop_at, plan_share, search_epochs, search_gates
+from lottery.core.errors import BadInput
+from lottery.core.mask import Mask, kept_count
+from lottery.core.network import Network
+from lottery.core.result import Result
+from lottery.data.batches import Data
+from lottery.search.gates import drop_at, plan_share, search_epochs, search_gates
+from lottery.search.objectives import loss
+from lottery.search.pressures import ExpectedL0, GradBalance, Pressure
+from lottery.search.registry import method
+from lottery.search.relaxations import HardConcrete
+from lottery.training.runner import Runner
 
 
 @method("l0_hard_concrete", plan=plan_share)
@@ -29,7 +30,7 @@ def l0_hard_concrete(
     search: str = "full",
     tau: float = 2 / 3,
     lr: float = 0.1,
-) -> Found:
+) -> Result:
     """Learn hard concrete gates under the task loss and a pressure on their expected L0 norm.
 
     The paper trains the weights together with the gates under a fixed lambda. Here the weights stay
@@ -70,4 +71,4 @@ def l0_hard_concrete(
         runner=runner,
     )
     mask = Mask.top(network.layout, logits, density)
-    return Found(mask, scores=logits, soft_gates=relaxation.mean_gate(logits), log=log)
+    return Result(mask, scores=logits, soft_gates=relaxation.mean_gate(logits), log=log)

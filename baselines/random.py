@@ -2,11 +2,11 @@
 
 import torch
 
-from lottery.batches import Data
-from lottery.layer_densities import keep_layerwise
-from lottery.network import Network
-from lottery.registry import method
-from lottery.search import Found
+from lottery.core.layer_densities import keep_layerwise
+from lottery.core.network import Network
+from lottery.core.result import Result
+from lottery.data.batches import Data
+from lottery.search.registry import method
 
 
 @method("random", pruned_at="init")
@@ -17,15 +17,15 @@ def random(
     generator: torch.Generator,
     *,
     layers: str = "global",
-) -> Found:
+) -> Result:
     """Uniform scores.
 
     Args:
-        layers: how the density is shared among layers, see lottery.layer_densities: "global",
+        layers: how the density is shared among layers, see lottery.core.layer_densities: "global",
             "uniform", "erk", or a ticket file.
 
     Raises:
         BadInput: a density that is none or keeps no weight, or layers as in keep_layerwise.
     """
     scores = torch.rand(network.layout.total, generator=generator).to(network.device)
-    return Found(keep_layerwise(network.layout, scores, density, layers), scores=scores)
+    return Result(keep_layerwise(network.layout, scores, density, layers), scores=scores)

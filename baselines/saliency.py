@@ -3,13 +3,13 @@
 import torch
 from torch import Tensor
 
-from lottery.batches import Data
-from lottery.network import Network
-from lottery.objectives import Batch
-from lottery.pruning import prune_in_rounds
-from lottery.randomness import child
-from lottery.registry import method, objectives
-from lottery.search import Found
+from lottery.core.network import Network
+from lottery.core.randomness import child
+from lottery.core.result import Result
+from lottery.data.batches import Data
+from lottery.search.objectives import Batch
+from lottery.search.registry import method, objectives
+from lottery.search.rounds import prune_in_rounds
 
 
 @method("saliency")
@@ -23,7 +23,7 @@ def saliency(
     samples_per_class: int = 10,
     sigma: float = 0.06,
     rounds: int = 1,
-) -> Found:
+) -> Result:
     """Keep the weights with the highest |dR / ds| at a noisy overlay s = 1 + N(0, sigma^2).
 
     Where R compares the gated network with the dense one, its gradient at s = 1 is zero, so the

@@ -3,12 +3,12 @@
 import torch
 from torch import Tensor
 
-from lottery.batches import Data
-from lottery.network import Network
-from lottery.objectives import Batch, loss
-from lottery.pruning import prune_in_rounds
-from lottery.registry import method
-from lottery.search import Found
+from lottery.core.network import Network
+from lottery.core.result import Result
+from lottery.data.batches import Data
+from lottery.search.objectives import Batch, loss
+from lottery.search.registry import method
+from lottery.search.rounds import prune_in_rounds
 
 
 @method("snip", pruned_at="init")
@@ -20,7 +20,7 @@ def snip(
     *,
     samples_per_class: int = 10,
     rounds: int = 1,
-) -> Found:
+) -> Result:
     """Keep the weights with the highest |dL / dm| at a mask m of ones (Section 4.1, Eqs. 4 to 6).
 
     One batch, no augmentation. The paper draws 100 images on MNIST and 128 on CIFAR-10; later work

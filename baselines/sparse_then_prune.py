@@ -9,18 +9,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lottery.batches import Data
-from lottery.capture import set_lr
-from lottery.errors import BadInput, check_name
-from lottery.mask import Mask, kept_count
-from lottery.network import Network
-from lottery.pruning import check_finite
-from lottery.randomness import child
-from lottery.recipe import Recipe
-from lottery.registry import method
-from lottery.runner import Runner
-from lottery.search import Found, cosine
-from lottery.steps import Resumable
+from lottery.core.errors import BadInput, check_name
+from lottery.core.mask import Mask, kept_count
+from lottery.core.network import Network
+from lottery.core.randomness import child
+from lottery.core.result import Result
+from lottery.data.batches import Data
+from lottery.search.gates import cosine
+from lottery.search.registry import method
+from lottery.search.rounds import check_finite
+from lottery.training.cuda_graphs import set_lr
+from lottery.training.loop import Resumable
+from lottery.training.recipe import Recipe
+from lottery.training.runner import Runner
 
 # The weight of each penalty, unless it is set: of the attention's as in the authors' code.
 STRENGTHS = {"attention": 0.01, "l1": 1e-5}
@@ -51,7 +52,7 @@ def sparse_then_prune(
     fine_tuning_lr: float = 2e-3,
     fine_tuning_epochs: int = 20,
     batch_size: int = 128,
-) -> Found:
+) -> Result:
     """Train under a sparsity penalty, prune globally by magnitude, fine-tune what is left.
 
     The paper fine-tunes a ViT that was trained on ImageNet-21k, for 20 epochs of SGD with momentum
@@ -93,7 +94,7 @@ def sparse_then_prune(
     source, keep = child(generator, "fine-tuning"), mask.keep.float()
     theta = descend(source, theta, keep, fine_tuning_epochs, fine_tuning_lr)
     trained = network.at(theta[: layout.total], theta[layout.total :])
-    return Found(mask, scores=magnitudes, trained=trained)
+    return Result(mask, scores=magnitudes, trained=trained)
 
 
 Penalty = Callable[[Tensor], Tensor]

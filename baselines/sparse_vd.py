@@ -4,16 +4,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lottery.batches import Data
-from lottery.capture import set_lr
-from lottery.mask import Mask, kept_count
-from lottery.network import Network
-from lottery.pruning import check_finite
-from lottery.randomness import child, derive
-from lottery.registry import method
-from lottery.runner import Runner
-from lottery.search import Found, plan_epochs
-from lottery.steps import Resumable
+from lottery.core.mask import Mask, kept_count
+from lottery.core.network import Network
+from lottery.core.randomness import child, derive
+from lottery.core.result import Result
+from lottery.data.batches import Data
+from lottery.search.gates import plan_epochs
+from lottery.search.registry import method
+from lottery.search.rounds import check_finite
+from lottery.training.cuda_graphs import set_lr
+from lottery.training.loop import Resumable
+from lottery.training.runner import Runner
 
 
 @method("sparse_vd", own_weights=True, pruned_at="init", plan=plan_epochs)
@@ -29,7 +30,7 @@ def sparse_vd(
     epochs: int = 100,
     warm_up: float = 0.1,
     batch_size: int = 128,
-) -> Found:
+) -> Result:
     """Train weights with Gaussian noise of learnt variance; prune where noise drowns the weight.
 
     The loss is the cross-entropy plus KL / n (Section 4, Eq. 14), n the number of training images.
@@ -81,7 +82,7 @@ def sparse_vd(
         mask = Mask(network.layout, scores > -threshold)
     else:
         mask = Mask.top(network.layout, scores, density)
-    return Found(mask, scores=scores, trained=network.at(theta[:d] * mask.keep, theta[d:]))
+    return Result(mask, scores=scores, trained=network.at(theta[:d] * mask.keep, theta[d:]))
 
 
 def log_alpha(theta: Tensor, log_sigma2: Tensor) -> Tensor:

@@ -3,12 +3,12 @@
 import torch
 from torch import Tensor
 
-from lottery.batches import Data
-from lottery.flow import absolute_twin
-from lottery.network import Network
-from lottery.pruning import prune_in_rounds
-from lottery.registry import method
-from lottery.search import Found
+from lottery.core.network import Network
+from lottery.core.result import Result
+from lottery.data.batches import Data
+from lottery.models.paths import absolute_twin
+from lottery.search.registry import method
+from lottery.search.rounds import prune_in_rounds
 
 
 @method("synflow", pruned_at="init")
@@ -19,7 +19,7 @@ def synflow(
     generator: torch.Generator,
     *,
     rounds: int = 100,
-) -> Found:
+) -> Result:
     """Score weights by dR / d|theta| * |theta|, R the sum of the outputs of the network of absolute
     weights for an input of ones; 100 rounds of exponential pruning (Section 6, Algorithm 1).
 

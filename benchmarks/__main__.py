@@ -1,50 +1,8 @@
 """python -m benchmarks <suite>: run what is missing of a table, then print it."""
 
 import sys
-from collections.abc import Sequence
-from importlib import import_module
 
-from benchmarks.options import FILTERS, Options, parse_seeds, select
-from benchmarks.presets import get_preset
-from benchmarks.store import Store, write_text
-from benchmarks.suites import NAMES, cells_of, get_suite
-from benchmarks.tables import Results, render
-from lottery.command import parse, status_of
-from lottery.errors import BadInput
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; the exit status is 0 (all cells done), 1 (some failed), 2 (bad
-    arguments or data) or 3 (stopped, everything so far saved)."""
-    return status_of(lambda: _main(parse(Options, "python -m benchmarks", arguments)))
-
-
-def _main(options: Options) -> int:
-    if not options.suite:
-        raise BadInput(f"give a suite: {', '.join(NAMES)}")
-    preset = get_preset(options.preset).for_suite(options.suite)
-    if options.suite == "throughput":  # measures steps, not cells
-        return int(import_module("benchmarks.throughput.command").run(options, preset))
-    blocks = get_suite(options.suite, preset)
-    seeds = parse_seeds(options.seeds) or preset.seeds
-    everything = cells_of(blocks, seeds)
-    cells = select(everything, options.only, FILTERS)
-    job = options.job(preset.precision)
-    store = Store(options.results / preset.name / f"{options.suite}.csv")
-    # torch takes seconds to import; a table that is done is printed without it.
-    if options.list:
-        running = import_module("benchmarks.running")
-        print(running.list_cells(cells, store.within_reach(), job))
-        return 0
-    store.borrow(everything)
-    status = 0
-    if {cell.key for cell in cells} - store.done():
-        status = import_module("benchmarks.running").run(cells, store, job)
-    table = render(blocks, Results(store, seeds), preset)
-    write_text(store.path.with_suffix(".md"), table)
-    print(table)
-    return status
-
+from benchmarks.cli.suite import main
 
 if __name__ == "__main__":
     sys.exit(main())

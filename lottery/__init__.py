@@ -4,21 +4,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lottery.layout import Layout
-    from lottery.mask import Mask
-    from lottery.network import Network
-    from lottery.registry import method, objective
-    from lottery.ticket import Ticket
+    from lottery.core.layout import Layout
+    from lottery.core.mask import Mask
+    from lottery.core.network import Network
+    from lottery.core.ticket import Ticket
+    from lottery.search.registry import method, objective
 
 __all__ = ["Layout", "Mask", "Network", "Ticket", "method", "objective"]
 
 _HOME = {
-    "Layout": "lottery.layout",
-    "Mask": "lottery.mask",
-    "Network": "lottery.network",
-    "Ticket": "lottery.ticket",
-    "method": "lottery.registry",
-    "objective": "lottery.registry",
+    "Layout": "lottery.core.layout",
+    "Mask": "lottery.core.mask",
+    "Network": "lottery.core.network",
+    "Ticket": "lottery.core.ticket",
+    "method": "lottery.search.registry",
+    "objective": "lottery.search.registry",
 }
 
 

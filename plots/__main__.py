@@ -8,8 +8,8 @@ from pathlib import Path
 
 import tyro
 
-from lottery.command import parse, status_of
-from lottery.errors import BadInput
+from lottery.core.command_line import parse, status_of
+from lottery.core.errors import BadInput
 
 # The modules of plots/ that draw a suite, by what the figure's file has after the suite's name.
 # Each has draw(tables) -> Figure.

@@ -9,8 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lottery.errors import BadInput
-from lottery.files import replacing
+from lottery.core.errors import BadInput
+from lottery.core.files import replacing
 from plots import style
 
 

@@ -10,10 +10,10 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from lottery.batches import Data, Normalisation
+from lottery.core.network import Network
 from lottery.data import DATASETS, Images, load
-from lottery.network import Network
-from lottery.steps import Keeper, Resumable
+from lottery.data.batches import Data, Normalisation
+from lottery.training.loop import Keeper, Resumable
 
 T = TypeVar("T")
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import tyro
 
-from lottery.command import USAGE, parse, status_of
+from lottery.core.command_line import USAGE, parse, status_of
+from lottery.core.errors import BadInput
 from lottery.data.datasets import default_root, load
 from lottery.data.sources import LAYOUTS, ensure
-from lottery.errors import BadInput
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from lottery.core.errors import BadInput, check_name
+from lottery.core.randomness import generator
 from lottery.data.sources import ensure
-from lottery.errors import BadInput, check_name
-from lottery.randomness import generator
 
 
 @dataclass(frozen=True)

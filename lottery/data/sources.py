@@ -26,7 +26,7 @@ from filelock import FileLock
 from PIL import Image
 from tqdm import tqdm
 
-from lottery.errors import BadInput
+from lottery.core.errors import BadInput
 
 Source = Callable[[Path], None]  # leaves a layout in the empty folder given; may raise anything
 

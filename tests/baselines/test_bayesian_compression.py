@@ -20,14 +20,14 @@ from baselines.bayesian_compression import (
 )
 from baselines.bc_ghs import Horseshoe, gamma_negative_kl, inverse_gamma_negative_kl
 from baselines.bc_gnj import NormalJeffreys
-from lottery.batches import Data
+from lottery.core.errors import BadInput
+from lottery.core.layout import Layout
+from lottery.core.network import Network
+from lottery.core.randomness import generator
+from lottery.core.result import Result
 from lottery.data import Images
-from lottery.errors import BadInput
-from lottery.layout import Layout
-from lottery.network import Network
-from lottery.randomness import generator
-from lottery.registry import methods
-from lottery.search import Found
+from lottery.data.batches import Data
+from lottery.search.registry import methods
 from tests.baselines.tools import Recorder, double_digits, runner, seeded
 
 CPU = torch.device("cpu")
@@ -218,7 +218,7 @@ def test_outputs_have_the_moments_of_noisy_weights(name: str, layer: str) -> Non
     torch.testing.assert_close(out.std(0), outs.std(0), atol=0.12, rtol=0.1)
 
 
-def draw(name: str, network: Network, data: Data, **options: Any) -> tuple[Found, Recorder]:
+def draw(name: str, network: Network, data: Data, **options: Any) -> tuple[Result, Recorder]:
     recorder = Recorder()
     lent = runner(data, recorder)
     method = methods[name]

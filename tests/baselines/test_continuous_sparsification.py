@@ -8,13 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from baselines.continuous_sparsification import continuous_sparsification, gate
-from lottery.batches import Data
+from lottery.core.errors import UnknownName
+from lottery.core.network import Network
+from lottery.core.randomness import child, generator
+from lottery.core.result import Result
 from lottery.data import Images
-from lottery.errors import UnknownName
-from lottery.network import Network
-from lottery.objectives import Batch, loss
-from lottery.randomness import child, generator
-from lottery.search import Found
+from lottery.data.batches import Data
+from lottery.search.objectives import Batch, loss
 from tests.baselines.tools import Recorder, chosen, double_digits, runner, scores_of, seeded
 
 D = 640  # prunable weights
@@ -36,7 +36,7 @@ def data(digits_images: Images) -> Data:
 
 def draw(
     network: Network, data: Data, density: float = 0.3, **options: Any
-) -> tuple[Found, Recorder]:
+) -> tuple[Result, Recorder]:
     recorder = Recorder()
     options = {"epochs": 3, "rounds": 2, "batch_size": 64, **options}
     source = generator(0, "method")

@@ -8,16 +8,16 @@ import torch
 from torch import Tensor
 
 from baselines.edge_popup import edge_popup
-from lottery.ablations import ablate
-from lottery.batches import Data, Normalisation
+from lottery.core.ablations import ablate
+from lottery.core.errors import BadInput
+from lottery.core.network import Network
+from lottery.core.randomness import generator
+from lottery.core.result import Result
+from lottery.core.ticket import Ticket
 from lottery.data import DATASETS, Images
-from lottery.errors import BadInput
-from lottery.network import Network
-from lottery.randomness import generator
-from lottery.search import Found
-from lottery.ticket import Ticket
+from lottery.data.batches import Data, Normalisation
 from tests.baselines.tools import Recorder, runner
-from tests.lottery.test_cts import Wide, gated_logits
+from tests.lottery.search.test_cts import Wide, gated_logits
 
 SIZES = {"0.weight": 36, "5.weight": 400}
 FAN_IN = {"0.weight": 9, "5.weight": 40}
@@ -29,12 +29,12 @@ def draw(
     density: float = 0.3,
     keeper: Recorder | None = None,
     **options: Any,
-) -> Found:
+) -> Result:
     source = generator(0, "method", "edge_popup")
     return edge_popup(network, data, density, source, runner=runner(data, keeper), **options)
 
 
-def scores_of(found: Found) -> Tensor:
+def scores_of(found: Result) -> Tensor:
     assert found.scores is not None
     return found.scores
 

@@ -8,21 +8,21 @@ from torch import nn
 
 from baselines.edge_popup import edge_popup
 from baselines.edge_popup_epsilon import edge_popup_epsilon
-from lottery.batches import Data
+from lottery.core.errors import BadInput
+from lottery.core.network import Network
+from lottery.core.randomness import child, generator
+from lottery.core.result import Result
 from lottery.data import Images
-from lottery.errors import BadInput
-from lottery.models import build
-from lottery.network import Network
-from lottery.objectives import Batch, loss
-from lottery.randomness import child, generator
-from lottery.registry import methods
-from lottery.search import Found
+from lottery.data.batches import Data
+from lottery.models.zoo import build
+from lottery.search.objectives import Batch, loss
+from lottery.search.registry import methods
 from tests.baselines.tools import Recorder, double_digits, runner, scores_of, seeded
 
 
 def draw(
     network: Network, data: Data, density: float = 0.5, **options: Any
-) -> tuple[Found, Recorder]:
+) -> tuple[Result, Recorder]:
     recorder = Recorder()
     options = {"perturbation_epochs": 3, "epochs": 2, **options}
     source = generator(0, "method")

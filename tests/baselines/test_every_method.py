@@ -7,18 +7,18 @@ import torch
 from torch import Tensor
 
 import baselines  # noqa: F401  (registers the methods)
-import lottery.crbg
-import lottery.cts  # noqa: F401
-from lottery.batches import Data, Stream
-from lottery.errors import UnknownName
-from lottery.mask import Mask
-from lottery.network import Network
-from lottery.randomness import generator
-from lottery.recipe import Recipe
-from lottery.registry import methods, objectives
-from lottery.runner import Runner
-from lottery.search import Found
-from lottery.steps import Keeper, NoKeeper
+import lottery.search.crbg
+import lottery.search.cts  # noqa: F401
+from lottery.core.errors import UnknownName
+from lottery.core.mask import Mask
+from lottery.core.network import Network
+from lottery.core.randomness import generator
+from lottery.core.result import Result
+from lottery.data.batches import Data, Stream
+from lottery.search.registry import methods, objectives
+from lottery.training.loop import Keeper, NoKeeper
+from lottery.training.recipe import Recipe
+from lottery.training.runner import Runner
 from tests.conftest import global_state, interrupted
 
 # 256 digits in batches of 64: a search of two epochs has 8 steps.
@@ -39,7 +39,7 @@ SEARCHES = [name for name in NAMES if methods[name].wants_runner]
 TRAIN_ONLY = {"imp", "ltr"}
 
 
-def draw(name: str, network: Network, data: Data, keeper: Keeper | None = None) -> Found:
+def draw(name: str, network: Network, data: Data, keeper: Keeper | None = None) -> Result:
     """Draw with a method as the suite does, at short options."""
     method = methods[name]
     options: dict[str, Any] = {k: v for k, v in SHORT.items() if k in method.options}
@@ -49,14 +49,14 @@ def draw(name: str, network: Network, data: Data, keeper: Keeper | None = None) 
     found = method.draw(network, data, density, generator(0, "method", name), **options)
     if isinstance(found, Tensor):
         assert density is not None
-        found = Found(Mask.top(network.layout, found, density), scores=found)
+        found = Result(Mask.top(network.layout, found, density), scores=found)
     if isinstance(found, Mask):
-        found = Found(found)
-    assert isinstance(found, Found)
+        found = Result(found)
+    assert isinstance(found, Result)
     return found
 
 
-def outcome(found: Found) -> list[Any]:
+def outcome(found: Result) -> list[Any]:
     """Everything that a method returned, to compare bit by bit."""
     tensors = [found.mask.keep, found.scores, found.soft_gates]
     if found.trained is not None:

@@ -8,20 +8,20 @@ import torch
 from torch import Tensor, nn
 
 from baselines.gem_miner import gem_miner
-from lottery.batches import Data
+from lottery.core.errors import BadInput
+from lottery.core.network import Network
+from lottery.core.randomness import generator
+from lottery.core.result import Result
 from lottery.data import Images
-from lottery.errors import BadInput
-from lottery.network import Network
-from lottery.randomness import generator
-from lottery.registry import methods
-from lottery.relaxations import StraightThroughRounding
-from lottery.search import Found
+from lottery.data.batches import Data
+from lottery.search.registry import methods
+from lottery.search.relaxations import StraightThroughRounding
 from tests.baselines.tools import Recorder, chosen, double_digits, runner, scores_of, seeded
 
 
 def draw(
     network: Network, data: Data, density: float = 0.1, **options: Any
-) -> tuple[Found, Recorder]:
+) -> tuple[Result, Recorder]:
     recorder = Recorder()
     options = {"epochs": 6, "freeze_every": 2, **options}
     source = generator(0, "method")

@@ -9,11 +9,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from baselines.grasp import grasp, hessian_gradient
-from lottery.batches import Data
+from lottery.core.network import Network
+from lottery.core.randomness import generator
 from lottery.data import Images
-from lottery.network import Network
-from lottery.randomness import generator
-from lottery.registry import methods
+from lottery.data.batches import Data
+from lottery.search.registry import methods
 from tests.baselines.tools import chosen, double_digits, noise_data, scores_of, seeded
 
 D = 27 + 60  # prunable weights

@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from baselines.iterative_magnitude import iterative_magnitude, level_count, levels, plan
-from lottery.batches import Data
-from lottery.errors import BadInput
-from lottery.mask import Mask
-from lottery.network import Network
-from lottery.randomness import generator
-from lottery.recipe import Recipe
-from lottery.registry import methods
-from lottery.runner import Runner
-from lottery.search import Found
-from lottery.training import train
+from lottery.core.errors import BadInput
+from lottery.core.mask import Mask
+from lottery.core.network import Network
+from lottery.core.randomness import generator
+from lottery.core.result import Result
+from lottery.data.batches import Data
+from lottery.search.registry import methods
+from lottery.training.recipe import Recipe
+from lottery.training.runner import Runner
+from lottery.training.train import train
 
 
 @pytest.mark.parametrize("count", range(1, 30))
@@ -98,7 +98,7 @@ def ten() -> Network:
     return Network(nn.Sequential(nn.Linear(5, 2, bias=False))).at(torch.arange(10.0))
 
 
-def draw(network: Network, runner: Runner, density: float, rate: float) -> Found:
+def draw(network: Network, runner: Runner, density: float, rate: float) -> Result:
     return iterative_magnitude(
         network, runner.data, density, generator(0), runner=runner, pruning_rate=rate
     )

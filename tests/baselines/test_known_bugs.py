@@ -15,22 +15,22 @@ from baselines.iterative_magnitude import iterative_magnitude
 from baselines.magnitude import magnitude
 from baselines.snip import snip
 from baselines.synflow import synflow
-from benchmarks import pipeline
-from benchmarks.cells import Cell
-from benchmarks.pipeline import Bench, run_cell
-from benchmarks.registered import methods
-from benchmarks.watch import Watch
-from lottery.ablations import ablate
-from lottery.batches import Data
-from lottery.mask import Mask
-from lottery.models import build
-from lottery.network import Network
-from lottery.randomness import generator
-from lottery.recipe import Recipe
-from lottery.registry import Method
-from lottery.runner import Runner
-from lottery.ticket import Ticket
-from lottery.training import Accuracy, evaluate, train
+from benchmarks.plan.cell import Cell
+from benchmarks.run import pipeline
+from benchmarks.run.methods import methods
+from benchmarks.run.pipeline import Bench, run_cell
+from benchmarks.run.watch import Watch
+from lottery.core.ablations import ablate
+from lottery.core.mask import Mask
+from lottery.core.network import Network
+from lottery.core.randomness import generator
+from lottery.core.ticket import Ticket
+from lottery.data.batches import Data
+from lottery.models.zoo import build
+from lottery.search.registry import Method
+from lottery.training.recipe import Recipe
+from lottery.training.runner import Runner
+from lottery.training.train import Accuracy, evaluate, train
 from tests.baselines.tools import Recorder, chosen, runner, scores_of, seeded
 
 RECIPE = Recipe(epochs=4, rewind_epochs=1, batch_size=256)  # 5 steps an epoch on all of digits

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from baselines.l0_hard_concrete import l0_hard_concrete
-from lottery.batches import Data
-from lottery.errors import BadInput, UnknownName
-from lottery.mask import Mask
-from lottery.network import Network
-from lottery.objectives import Batch, loss
-from lottery.randomness import generator
-from lottery.relaxations import HardConcrete
-from lottery.search import Found
+from lottery.core.errors import BadInput, UnknownName
+from lottery.core.mask import Mask
+from lottery.core.network import Network
+from lottery.core.randomness import generator
+from lottery.core.result import Result
+from lottery.data.batches import Data
+from lottery.search.objectives import Batch, loss
+from lottery.search.relaxations import HardConcrete
 from tests.baselines.tools import Recorder, chosen, runner, scores_of
 
 SAMPLES = 200_000
@@ -109,7 +109,7 @@ def test_other_stretches() -> None:
 
 def draw(
     network: Network, data: Data, density: float = 0.3, epochs: int = 1, **options: Any
-) -> tuple[Found, Recorder]:
+) -> tuple[Result, Recorder]:
     recorder = Recorder()
     source = generator(0, "method", "l0")
     lent = runner(data, recorder, epochs)

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from baselines.magnitude import magnitude
 from baselines.random import random
-from lottery.batches import Data
-from lottery.errors import BadInput
-from lottery.layer_densities import erdos_renyi_kernel, keep_layerwise, layer_counts
-from lottery.layout import Layout
-from lottery.mask import Mask
-from lottery.network import Network
-from lottery.randomness import generator
-from lottery.ticket import Ticket
+from lottery.core.errors import BadInput
+from lottery.core.layer_densities import erdos_renyi_kernel, keep_layerwise, layer_counts
+from lottery.core.layout import Layout
+from lottery.core.mask import Mask
+from lottery.core.network import Network
+from lottery.core.randomness import generator
+from lottery.core.ticket import Ticket
+from lottery.data.batches import Data
 from tests.baselines.tools import chosen, scores_of
 
 # A convolution of 288 weights, and a linear layer of 320.

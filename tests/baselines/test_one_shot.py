@@ -9,10 +9,10 @@ import torch
 from baselines.dense import dense
 from baselines.magnitude import magnitude
 from baselines.random import random
-from lottery.batches import Data
-from lottery.network import Network
-from lottery.randomness import generator
-from lottery.registry import methods
+from lottery.core.network import Network
+from lottery.core.randomness import generator
+from lottery.data.batches import Data
+from lottery.search.registry import methods
 
 
 def test_dense_keeps_everything(tiny: Network, digits: Data) -> None:

@@ -12,19 +12,19 @@ import torch
 from torch import Tensor, nn
 
 import baselines  # noqa: F401  (registers the methods)
-import lottery.crbg
-import lottery.cts  # noqa: F401
-from lottery.batches import Data
+import lottery.search.crbg
+import lottery.search.cts  # noqa: F401
+from lottery.core.errors import BadInput, UnknownName
+from lottery.core.layout import Layout
+from lottery.core.mask import Mask
+from lottery.core.network import Network
+from lottery.core.randomness import generator
+from lottery.core.result import Result
 from lottery.data import Images
-from lottery.errors import BadInput, UnknownName
-from lottery.layout import Layout
-from lottery.mask import Mask
-from lottery.models import build
-from lottery.network import Network
-from lottery.pruning import check_finite, prune_in_rounds
-from lottery.randomness import generator
-from lottery.registry import methods
-from lottery.search import Found
+from lottery.data.batches import Data
+from lottery.models.zoo import build
+from lottery.search.registry import methods
+from lottery.search.rounds import check_finite, prune_in_rounds
 from tests.baselines.tools import DoubleData, double_digits, noise_data, runner, scores_of, seeded
 from tests.conftest import vit
 
@@ -43,7 +43,7 @@ SINGLE_SHOT = (*ROUNDS, "magnitude", "random")
 BLIND_TO_WEIGHTS = ("dense", "random")
 
 
-def draw(name: str, network: Network, data: Data, density: float | None, **options: Any) -> Found:
+def draw(name: str, network: Network, data: Data, density: float | None, **options: Any) -> Result:
     """Draw at short options, those given aside."""
     method = methods[name]
     chosen = {k: v for k, v in SHORT.items() if k in method.options} | options
@@ -51,8 +51,8 @@ def draw(name: str, network: Network, data: Data, density: float | None, **optio
     result = method.draw(network, data, density, generator(0, name), **chosen, **lent)
     if isinstance(result, Tensor):
         assert density is not None
-        result = Found(Mask.top(network.layout, result, density), scores=result)
-    assert isinstance(result, Found)
+        result = Result(Mask.top(network.layout, result, density), scores=result)
+    assert isinstance(result, Result)
     return result
 
 
@@ -86,7 +86,7 @@ def test_nothing_pruned_comes_back(
 ) -> None:
     seen: list[Tensor] = []
 
-    def spying(network: Network, density: float, rounds: int, score: Any) -> Found:
+    def spying(network: Network, density: float, rounds: int, score: Any) -> Result:
         def spy(gates: Tensor) -> Tensor:
             seen.append(gates.clone())
             return score(gates)  # type: ignore[no-any-return]

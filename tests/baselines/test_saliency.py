@@ -11,14 +11,14 @@ from torch import Tensor, nn
 
 from baselines.saliency import saliency
 from baselines.snip import snip
-from lottery.batches import Data
+from lottery.core.errors import UnknownName
+from lottery.core.network import Network
+from lottery.core.randomness import generator
+from lottery.core.result import Result
 from lottery.data import Images
-from lottery.errors import UnknownName
-from lottery.network import Network
-from lottery.objectives import Batch
-from lottery.randomness import generator
-from lottery.registry import methods, objectives
-from lottery.search import Found
+from lottery.data.batches import Data
+from lottery.search.objectives import Batch
+from lottery.search.registry import methods, objectives
 from tests.baselines.tools import chosen, double_digits, noise_data, scores_of, seeded
 
 SIX = ("loss", "delta_loss", "grad_norm", "kl", "feature", "grad_match")
@@ -61,7 +61,7 @@ def overlays(monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
     return seen
 
 
-def draw(given: Network, data: Data, objective: str, **options: Any) -> Found:
+def draw(given: Network, data: Data, objective: str, **options: Any) -> Result:
     options = {"samples_per_class": 2, **options}
     return saliency(given, data, 0.3, generator(7), objective=objective, **options)
 

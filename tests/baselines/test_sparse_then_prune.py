@@ -8,21 +8,21 @@ import torch
 from torch import Tensor, nn
 
 from baselines.sparse_then_prune import attention, attention_of, l1
-from lottery.batches import Data
+from lottery.core.errors import BadInput, UnknownName
+from lottery.core.network import Network
+from lottery.core.randomness import child, generator
+from lottery.core.result import Result
 from lottery.data import Images
-from lottery.errors import BadInput, UnknownName
-from lottery.models import build
-from lottery.network import Network
-from lottery.randomness import child, generator
-from lottery.registry import methods
-from lottery.search import Found
+from lottery.data.batches import Data
+from lottery.models.zoo import build
+from lottery.search.registry import methods
 from tests.baselines.tools import Recorder, chosen, double_digits, runner, scores_of, seeded
 from tests.conftest import vit
 
 
 def draw(
     network: Network, data: Data, density: float = 0.5, **options: Any
-) -> tuple[Found, Recorder]:
+) -> tuple[Result, Recorder]:
     recorder = Recorder()
     options = {"epochs": 2, "fine_tuning_epochs": 2, **options}
     method = methods["sparse_then_prune"]

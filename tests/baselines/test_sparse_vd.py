@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from baselines.sparse_vd import log_alpha, negative_kl, sparse_vd
-from lottery.batches import Data
-from lottery.errors import BadInput
-from lottery.network import Network
-from lottery.randomness import generator
-from lottery.registry import methods
-from lottery.search import Found
+from lottery.core.errors import BadInput
+from lottery.core.network import Network
+from lottery.core.randomness import generator
+from lottery.core.result import Result
+from lottery.data.batches import Data
+from lottery.search.registry import methods
 from tests.baselines.tools import Recorder, chosen, runner, scores_of
 
 EULER = 0.5772156649015329
@@ -86,7 +86,7 @@ class Blind(nn.Module):
 
 def draw(
     network: Network, data: Data, density: float | None, **options: Any
-) -> tuple[Found, Recorder]:
+) -> tuple[Result, Recorder]:
     recorder = Recorder()
     lent = runner(data, recorder)
     found = sparse_vd(network, data, density, generator(0), runner=lent, **options)

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from baselines.synflow import synflow
-from lottery.batches import Data
-from lottery.layout import Layout
-from lottery.models import MODELS, VGG16, build
-from lottery.network import Network
-from lottery.randomness import generator
-from lottery.registry import methods
+from lottery.core.layout import Layout
+from lottery.core.network import Network
+from lottery.core.randomness import generator
+from lottery.data.batches import Data
+from lottery.models.zoo import MODELS, VGG16, build
+from lottery.search.registry import methods
 from tests.baselines.tools import chosen, connected, noise_data, scores_of, seeded
 
 

@@ -3,12 +3,12 @@
 import torch
 from torch import Tensor, nn
 
-from lottery.batches import Data, Normalisation
+from lottery.core.network import Network
 from lottery.data import DATASETS, Dataset, Images
-from lottery.network import Network
-from lottery.recipe import Recipe
-from lottery.runner import Runner
-from lottery.steps import Keeper, Resumable
+from lottery.data.batches import Data, Normalisation
+from lottery.training.loop import Keeper, Resumable
+from lottery.training.recipe import Recipe
+from lottery.training.runner import Runner
 
 
 class DoubleData(Data):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.__main__ import main
+from benchmarks.cli.suite import main
 from tests.benchmarks import tiny
 
 Run = Callable[..., tuple[int, str, str]]

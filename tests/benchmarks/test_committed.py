@@ -6,12 +6,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmarks.presets import get_preset
-from benchmarks.provenance import ROOT, commit, git
-from benchmarks.store import Store
-from benchmarks.suites import get_suite
-from benchmarks.tables import Results, render
-from benchmarks.throughput import command
+from benchmarks.cli import throughput
+from benchmarks.judge.tables import render
+from benchmarks.plan.presets import get_preset
+from benchmarks.plan.suites import get_suite
+from benchmarks.results.lookup import Results
+from benchmarks.results.provenance import ROOT, commit, git
+from benchmarks.results.store import Store
 
 TABLES = sorted(path for kind in ("quick", "paper") for path in ROOT.glob(f"results/{kind}/*.md"))
 
@@ -27,7 +28,7 @@ def test_a_committed_table_is_made_of_its_rows(table: Path, tmp_path: Path) -> N
     if not is_committed([table, *files]):
         pytest.skip("these results are not the committed ones")
     if table.stem == "throughput":
-        assert table.read_text() == command.render(pd.read_csv(*files))
+        assert table.read_text() == throughput.render(pd.read_csv(*files))
         return
     for file in files:
         shutil.copy(file, tmp_path)

@@ -5,9 +5,10 @@ Every step is checkpointed, so that a kill at any moment finds a checkpoint to r
 
 import sys
 
-from benchmarks import presets, stages
-from benchmarks.__main__ import main
-from benchmarks.presets import Preset
+from benchmarks.cli.suite import main
+from benchmarks.plan import presets
+from benchmarks.plan.presets import Preset
+from benchmarks.run import stages
 
 LENET = "lenet-300-100"
 TINY = Preset(

@@ -1,0 +1,84 @@
+"""python -m benchmarks.compare METHOD: a new method beside the fixed baselines of a comparison."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import tyro
+
+from benchmarks.cli.options import FILTERS, RunOptions, parse_seeds, select
+from benchmarks.judge.tables import markdown
+from benchmarks.judge.verdict import judge
+from benchmarks.plan.comparison import Candidate, get_comparison
+from benchmarks.plan.suites import cells_of
+from benchmarks.results.lookup import Results
+from benchmarks.results.store import Store, write_text
+from benchmarks.run import scheduler
+from benchmarks.run.methods import named, source_of
+from lottery.core.command_line import parse, status_of
+from lottery.core.errors import BadInput
+from lottery.search.registry import Method
+
+
+@dataclass(frozen=True)
+class Options(RunOptions):
+    """Run a method on a frozen comparison, as far as rows are missing, then say how it stands."""
+
+    method: tyro.conf.Positional[str] = ""
+    """A Python file that registers one method, or the name of one that is installed."""
+    method_file: str = ""
+    """The same, by name."""
+    comparison: str = "trained-tickets-2"
+    """The frozen comparison, of benchmarks/plan/comparisons."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; exit status as of python -m benchmarks."""
+    return status_of(lambda: _main(parse(Options, "python -m benchmarks.compare", arguments)))
+
+
+def _main(options: Options) -> int:
+    comparison = get_comparison(options.comparison)
+    preset = comparison.preset(options.preset)
+    seeds = parse_seeds(options.seeds) or preset.seeds
+    job = options.job(preset.precision)
+    candidate = candidate_of(named(_asked(options)), comparison.name)
+    everything = cells_of(comparison.blocks(preset, candidate), seeds)
+    cells = select(everything, options.only, FILTERS)
+    store = Store(options.results / preset.name / f"{comparison.name}.csv")
+    if options.list:
+        print(scheduler.list_cells(cells, store.within_reach(), job))
+        return 0
+    store.borrow(everything)
+    status = 0
+    if {cell.key for cell in cells} - store.done():
+        status = scheduler.run(cells, store, job)
+    verdict = judge(comparison, preset, candidate, Results(store, seeds))
+    written = store.path.with_suffix("") / candidate.name
+    text = markdown(verdict.sections)
+    write_text(written.with_name(f"{candidate.name}.md"), text)
+    write_text(written.with_name(f"{candidate.name}.csv"), verdict.csv())
+    print(text)
+    return status
+
+
+def _asked(options: Options) -> str:
+    """The method as it was given.
+
+    Raises:
+        BadInput: none or two were.
+    """
+    if bool(options.method) == bool(options.method_file):
+        raise BadInput("give one method: a Python file, or the name of one that is installed")
+    return options.method or options.method_file
+
+
+def candidate_of(method: Method, comparison: str) -> Candidate:
+    """A method as a candidate.
+
+    Raises:
+        BadInput: it finds its own density.
+    """
+    if not method.sets_density:
+        raise BadInput(f"{method.name} finds its own density; {comparison} compares at given ones")
+    checked = not method.own_weights
+    return Candidate(method.name, method.pruned_at, source_of(method), checked)

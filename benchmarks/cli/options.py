@@ -1,0 +1,185 @@
+"""The command line."""
+
+import math
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib import import_module
+from pathlib import Path
+from typing import Any, TypeVar
+
+import tyro
+
+from benchmarks.plan.cell import Cell
+from benchmarks.run.job import Job
+from lottery.core.errors import BadInput, check_name
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What every command that runs cells takes."""
+
+    preset: str = "demo"
+    """Scale: demo (bundled digits, minutes on a CPU), quick (real data, shortened) or paper."""
+    seeds: tuple[str, ...] = ()
+    """Seeds, e.g. 0 1 2; the preset's own where none are given."""
+    only: tuple[str, ...] = ()
+    """Only cells that match, e.g. method=cts density=0.018 paper=cts."""
+    device: str = "auto"
+    """auto, cpu or cuda."""
+    precision: str = "preset"
+    """preset (what the preset says), float32, bfloat16 or auto."""
+    data_root: Path = Path(os.environ.get("LOTTERY_DATA") or "data")
+    """Folder of the datasets (or LOTTERY_DATA)."""
+    results: Path = Path("results")
+    """Folder of the results; a preset has its own folder in it."""
+    cache_root: Path = Path(os.environ.get("LOTTERY_CACHE") or ".cache")
+    """Folder of finished and interrupted stages (or LOTTERY_CACHE)."""
+    jobs: str = "auto"
+    """Processes that share the cells; auto is what suits them and the device."""
+    time_budget: str = ""
+    """Stop cleanly after this long, e.g. 9m, 90s or 2h; all that is finished is kept."""
+    list: bool = False
+    """Print the cells, their estimated cost and which are done; run nothing."""
+
+    def job(self, precision: str) -> Job:
+        """The run that is asked for, at a preset's precision unless another was said.
+
+        Raises:
+            BadInput: a time budget or a number of processes that is none.
+        """
+        return Job(
+            self.data_root,
+            self.cache_root,
+            self.device,
+            precision if self.precision == "preset" else self.precision,
+            parse_duration(self.time_budget),
+            parse_jobs(self.jobs),
+        )
+
+
+@dataclass(frozen=True)
+class Options(RunOptions):
+    """Run the cells of a table or figure that are not done yet, then print it."""
+
+    suite: tyro.conf.Positional[str] = ""
+    """Table or figure, e.g. table2 or sanity-checks; a wrong name lists them all."""
+
+
+def parse_seeds(texts: Sequence[str]) -> tuple[int, ...]:
+    """Seeds as integers.
+
+    Raises:
+        BadInput: one is not a whole number, or negative.
+    """
+    for text in texts:
+        if not re.fullmatch(r"\d+", text):
+            raise BadInput(f"seed {text!r} is not a whole number of at least 0")
+    return tuple(dict.fromkeys(int(text) for text in texts))
+
+
+def parse_duration(text: str) -> float | None:
+    """Seconds of a duration such as 9m; None for an empty one.
+
+    Raises:
+        BadInput: not a positive duration.
+    """
+    if not text:
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text)
+    if not match or float(match[1]) == 0:
+        raise BadInput(f"time budget {text!r} is not a duration such as 90s, 9m or 2h")
+    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
+
+
+def parse_jobs(text: str) -> int | None:
+    """How many processes share the work; None for "auto".
+
+    Raises:
+        BadInput: neither "auto" nor a whole number of at least 1.
+    """
+    if text == "auto":
+        return None
+    if not re.fullmatch(r"[1-9]\d*", text):
+        raise BadInput(f"--jobs {text!r} is neither auto nor a whole number of at least 1")
+    return int(text)
+
+
+FILTERS: dict[str, Callable[[Cell], Any]] = {
+    "paper": lambda cell: cell.paper,
+    "table": lambda cell: cell.table,
+    "method": lambda cell: cell.method,
+    "model": lambda cell: cell.model,
+    "dataset": lambda cell: cell.dataset,
+    "ablation": lambda cell: cell.ablation,
+    "pruned_at": lambda cell: cell.pruned_at,
+    "density": lambda cell: cell.density,
+    "seed": lambda cell: cell.seed,
+    "objective": lambda cell: _option(cell, "objective"),
+    "gradient_step": lambda cell: _option(cell, "gradient_step"),
+    "search": lambda cell: _option(cell, "search"),
+}
+
+
+def _option(cell: Cell, name: str) -> Any:
+    # Defaults stand in the methods' signatures, and those need torch: imported only when asked for.
+    return import_module("benchmarks.run.methods").option(cell, name)
+
+
+T = TypeVar("T")
+
+
+def select(
+    cells: Sequence[T], only: Sequence[str], filters: Mapping[str, Callable[[T], Any]]
+) -> list[T]:
+    """The cells that match every name=value of --only; equal names are alternatives.
+
+    Args:
+        filters: what a cell's value of each name is.
+
+    Raises:
+        BadInput: a condition that is malformed, that names nothing known, or that no cell meets.
+    """
+    wanted: dict[str, list[str]] = {}
+    for condition in only:
+        name, equals, value = condition.partition("=")
+        if not equals:
+            raise BadInput(f"--only takes name=value, got {condition!r}")
+        check_name("--only name", name, list(filters))
+        wanted.setdefault(name, []).append(value)
+        _check_value(name, value, [filters[name](cell) for cell in cells])
+    found = [
+        cell
+        for cell in cells
+        if all(any(_matches(filters[name](cell), v) for v in vs) for name, vs in wanted.items())
+    ]
+    if not found:
+        raise BadInput(f"no cell matches {' '.join(only)} together")
+    return found
+
+
+def _check_value(name: str, value: str, actual: Sequence[Any]) -> None:
+    if name == "density":
+        try:
+            density = float(value)
+        except ValueError:
+            raise BadInput(f"density {value!r} is not a number") from None
+        if not 0 < density <= 1:
+            raise BadInput(f"density {value} is outside (0, 1]")
+    present = sorted({_shown(each) for each in actual})
+    if not any(_matches(each, value) for each in actual):
+        near = get_close_matches(value, present, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise BadInput(f"no cell with {name} {value!r}: {hint}here are {', '.join(present)}")
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value) or "(none)"
+
+
+def _matches(actual: Any, value: str) -> bool:
+    if isinstance(actual, float):
+        return math.isclose(actual, float(value), rel_tol=5e-3)
+    return str(actual) == value

@@ -1,0 +1,175 @@
+"""python -m benchmarks.report: every result as one HTML page, and as Markdown and LaTeX tables."""
+
+import base64
+import csv
+import datetime
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+
+from jinja2 import Environment
+from markupsafe import Markup
+
+from benchmarks.judge.tables import Section, Table, markdown, sections
+from benchmarks.judge.tables.sections import latex
+from benchmarks.judge.verdict import judge
+from benchmarks.plan.cell import PROTOCOL
+from benchmarks.plan.comparison import Candidate, Comparison, comparison_names, get_comparison
+from benchmarks.plan.presets import get_preset, load_presets
+from benchmarks.plan.suites import SUITES, get_suite
+from benchmarks.results.lookup import Results
+from benchmarks.results.provenance import commit
+from benchmarks.results.store import HEADER, Row, Store, write_text
+from lottery.core.command_line import parse, status_of
+from lottery.core.errors import BadInput
+
+# The columns of a row that say most, first.
+FIRST = "method objective density_requested ablation seed accuracy commit device".split()
+COLORED = ("better", "worse", "yes")
+
+
+@dataclass(frozen=True)
+class Options:
+    """Write <out>/report.html from the results, and each table as .md and .tex beside it."""
+
+    results: Path = Path("results")
+    """Folder of the results; figures are taken from it too, see python -m plots."""
+    out: Path = Path("results/report")
+    """Folder to write to."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One suite, or one method that was compared, at one preset.
+
+    Attributes:
+        name: of its files, and of its place in the page.
+        figures: those that were drawn, as data URIs.
+        rows: with everything that is known of each.
+    """
+
+    name: str
+    title: str
+    sections: Sequence[Section]
+    figures: Sequence[str]
+    rows: Table
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; exit status 0, or 2 with one line."""
+    return status_of(lambda: _main(parse(Options, "python -m benchmarks.report", arguments)))
+
+
+def _main(options: Options) -> int:
+    parts = list(find_parts(options.results))
+    if not parts:
+        raise BadInput(f"there are no results in {options.results}; run a suite first")
+    for part in parts:
+        write_text(options.out / f"{part.name}.md", markdown(part.sections))
+        write_text(options.out / f"{part.name}.tex", latex(part.sections))
+    page = options.out / "report.html"
+    write_text(page, html(parts))
+    print(f"report: {page}   tables: {options.out}/*.md, *.tex")
+    return 0
+
+
+def find_parts(results: Path) -> Iterator[Part]:
+    """What there are results of: suites, then comparisons, preset by preset."""
+    for name in load_presets():
+        folder = results / name
+        for suite in SUITES:
+            path = folder / f"{suite}.csv"
+            if path.exists() and (store := Store(path)).rows():
+                yield _suite_part(name, suite, store)
+        for comparison in map(get_comparison, comparison_names()):
+            if name not in comparison.presets:
+                continue
+            for path in sorted(folder.glob(f"{comparison.name}/*.csv")):
+                if candidate := _candidate(path):
+                    yield _comparison_part(name, comparison, candidate, path)
+
+
+def _suite_part(preset_name: str, suite: str, store: Store) -> Part:
+    preset, rows = get_preset(preset_name).for_suite(suite), store.rows()
+    found = sections(get_suite(suite, preset), Results(store, _seeds(rows)), preset)
+    title = f"{suite}, {preset_name}"
+    return Part(f"{preset_name}-{suite}", title, found, _figures(store.path), _provenance(rows))
+
+
+def _candidate(path: Path) -> Candidate | None:
+    """The method that a verdict's file is of; None where it has no result."""
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            if row["candidate"] == "True":
+                checked = row["checked"] == "True"
+                return Candidate(row["method"], row["pruned_at"], row["source"], checked)
+    return None
+
+
+def _comparison_part(
+    preset_name: str,
+    comparison: Comparison,
+    candidate: Candidate,
+    path: Path,
+) -> Part:
+    """A verdict, made anew from the rows; its file only says which method it is of."""
+    preset = comparison.preset(preset_name)
+    store = Store(path.parent.with_suffix(".csv"))
+    rows = [
+        row
+        for row in store.rows()
+        if (row["method"], row["source"]) == (candidate.name, candidate.source)
+    ]
+    seeds = _seeds(rows) or preset.seeds
+    verdict = judge(comparison, preset, candidate, Results(store, seeds))
+    return Part(
+        f"{preset_name}-{comparison.name}-{candidate.name}",
+        f"{candidate.name} in {comparison.name}, {preset_name}",
+        verdict.sections,
+        _figures(path),
+        _provenance(verdict.rows),
+    )
+
+
+def _seeds(rows: Iterable[Row]) -> tuple[int, ...]:
+    return tuple(sorted({int(row["seed"]) for row in rows}))
+
+
+def _provenance(rows: Iterable[Row]) -> Table:
+    columns = [*FIRST, *(name for name in HEADER if name not in FIRST)]
+    return Table(columns, [[row[name] for name in columns] for row in rows])
+
+
+def _figures(path: Path) -> list[str]:
+    """The figures beside a CSV, as data URIs."""
+    images = [path.with_suffix(".png"), *sorted(path.parent.glob(f"{path.stem}-*.png"))]
+    return [
+        f"data:image/png;base64,{base64.b64encode(image.read_bytes()).decode()}"
+        for image in images
+        if image.exists()
+    ]
+
+
+def html(parts: Sequence[Part]) -> str:
+    """The parts as one page that needs nothing else."""
+    template = Environment(autoescape=True).from_string(
+        files("benchmarks.cli").joinpath("report.html").read_text()
+    )
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes")
+    return template.render(
+        title="Lottery tickets: results",
+        about=f"Rows of protocol {PROTOCOL}. Accuracy is that of the last epoch on the test set.",
+        parts=parts,
+        look=_look,
+        footer=f"lottery-benchmarks {version('lottery-benchmarks')}, commit {commit()}, {now}",
+    )
+
+
+def _look(text: str) -> str:
+    """The class of a table cell, as an attribute."""
+    if text in COLORED:
+        return Markup(f' class="{text}"')
+    return Markup(' class="number"') if re.match(r"[+-]?\d", text) else Markup("")

@@ -1,0 +1,109 @@
+"""Comparisons: frozen baselines, tasks, densities, seeds and training, for a new method."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from importlib.resources import files
+from typing import Any
+
+from benchmarks.plan.block import Block, Line
+from benchmarks.plan.place import Place
+from benchmarks.plan.presets import Preset, preset_of
+from benchmarks.plan.suites.sanity_checks import checked
+from lottery.core.errors import check_name
+
+FOLDER = files("benchmarks.plan").joinpath("comparisons")
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A method to be compared with, and how a table names it."""
+
+    label: str
+    method: str
+    pruned_at: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """The method that is compared.
+
+    Attributes:
+        pruned_at: where it draws, "init" or "rewind".
+        source: hash of its code, see Cell; empty for a method of the suite.
+        checked: whether the sanity checks apply; they do not where it trains weights of its own.
+    """
+
+    name: str
+    pruned_at: str
+    source: str = ""
+    checked: bool = True
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What benchmarks/plan/comparisons/<name>.toml says.
+
+    Attributes:
+        name: ends in its version; a change is a new name.
+        dataset: as the papers name it; presets may put another in its place.
+        presets: scales, each with its grid of densities by model.
+    """
+
+    name: str
+    title: str
+    dataset: str
+    baselines: tuple[Baseline, ...]
+    presets: Mapping[str, Preset]
+
+    def preset(self, name: str) -> Preset:
+        """A preset of this comparison.
+
+        Raises:
+            UnknownName: it has no such preset.
+        """
+        return self.presets[check_name(f"preset of {self.name}", name, list(self.presets))]
+
+    def blocks(self, preset: Preset, candidate: Candidate) -> tuple[Block, ...]:
+        """The candidate, its ablations and the baselines, one block per model."""
+        return tuple(
+            self._block(preset, model, [0.8**power for power in powers], candidate)
+            for model, powers in preset.grid.items()
+        )
+
+    def _block(
+        self, preset: Preset, model: str, densities: list[float], candidate: Candidate
+    ) -> Block:
+        place = Place(self.name, "", "comparison", preset, model, self.dataset)
+        lines: list[Line] = []
+        for density in densities:
+            cell = place.cell(candidate.name, density, candidate.pruned_at)
+            cell = replace(cell, source=candidate.source)
+            mine = Line(candidate.name, cell)
+            lines += checked(candidate.name, cell) if candidate.checked else [mine]
+            for baseline in self.baselines:
+                other = place.cell(baseline.method, density, baseline.pruned_at, **baseline.options)
+                if other.key != cell.key:
+                    lines.append(Line(baseline.label, other))
+        return Block("", "comparison", self.title, tuple(lines), shown="densities")
+
+
+def comparison_names() -> list[str]:
+    """All comparisons."""
+    return sorted(
+        file.name.removesuffix(".toml") for file in FOLDER.iterdir() if file.name.endswith(".toml")
+    )
+
+
+def get_comparison(name: str) -> Comparison:
+    """A comparison by name.
+
+    Raises:
+        UnknownName: no such comparison.
+    """
+    check_name("comparison", name, comparison_names())
+    content = tomllib.loads(FOLDER.joinpath(f"{name}.toml").read_text())
+    baselines = tuple(Baseline(**line) for line in content.pop("baselines"))
+    presets = {each: preset_of(each, **said) for each, said in content.pop("presets").items()}
+    return Comparison(name=name, baselines=baselines, presets=presets, **content)

@@ -1,0 +1,28 @@
+"""The grid search that chooses CRBG's lambda, on a validation split (CRBG Section IV-A)."""
+
+from dataclasses import replace
+
+from benchmarks.plan.block import Block, Line
+from benchmarks.plan.place import Place, stated
+from benchmarks.plan.presets import Preset
+
+HELD_OUT = 0.1  # of the training set
+
+
+def lambda_grid(preset: Preset) -> tuple[Block, ...]:
+    return tuple(_panel(preset, model, grid) for model, grid in preset.lambdas.items())
+
+
+def _panel(preset: Preset, model: str, grid: list[float]) -> Block:
+    dataset = "mnist" if model.startswith("lenet") else "cifar10"
+    place = Place("lambda-grid", "crbg", "IV-A", preset, model, dataset)
+    cell = place.frozen_cell("crbg", None, validation=HELD_OUT)
+    lines = [
+        Line(
+            f"CRBG, lambda {lam:g}",
+            replace(cell, options=stated("crbg", {**cell.options, "lam": lam})),
+        )
+        for lam in grid
+    ]
+    title = f"lambda of {model}, judged on {HELD_OUT:.0%} of the training set"
+    return Block("crbg", "Section IV-A", title, tuple(lines), dataset=dataset)

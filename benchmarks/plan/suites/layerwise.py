@@ -1,0 +1,26 @@
+"""How much each layer keeps (CTS Fig. 6). The tickets are drawn and not trained."""
+
+from benchmarks.plan.block import Block, Line
+from benchmarks.plan.place import Place
+from benchmarks.plan.presets import Preset
+
+
+def layerwise(preset: Preset) -> tuple[Block, ...]:
+    return tuple(
+        _panel(preset, model, 0.8**power)
+        for model, powers in preset.grid.items()
+        for power in powers
+    )
+
+
+def _panel(preset: Preset, model: str, density: float) -> Block:
+    place = Place("layerwise", "cts", "Fig. 6", preset, model, "cifar10", judged="drawn")
+    lines = (
+        Line("Random", place.cell("random", density, "init")),
+        Line("LTR", place.cell("ltr", density, "rewind")),
+        Line("SynFlow", place.cell("synflow", density, "init")),
+        Line("CTS-KL", place.cell("cts", density, "rewind")),
+        Line("CTS-loss", place.cell("cts", density, "rewind", objective="loss")),
+    )
+    title = f"weights removed from each layer, {model} at {100 * (1 - density):.3g}% sparsity"
+    return Block("cts", "Fig. 6", title, lines, shown="layers")

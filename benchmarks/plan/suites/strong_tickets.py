@@ -1,0 +1,44 @@
+"""Strong tickets at equal density on the same frozen weights, a comparison CRBG's paper lacks."""
+
+from dataclasses import replace
+from typing import Any
+
+from benchmarks.plan.block import Block, Line
+from benchmarks.plan.cell import Cell
+from benchmarks.plan.place import DEFAULTS, Place, stated
+from benchmarks.plan.presets import Preset
+from lottery.training.recipe import Recipe
+
+SUITE = "strong-tickets"
+
+
+def strong_tickets(preset: Preset) -> tuple[Block, ...]:
+    return tuple(_panel(preset, model, found) for model, found in preset.densities.items())
+
+
+def _panel(preset: Preset, model: str, densities: list[float]) -> Block:
+    dataset = "mnist" if model.startswith("lenet") else "cifar10"
+    place = Place(SUITE, "crbg", "strong tickets", preset, model, dataset, judged="drawn")
+    own = place.frozen_cell("crbg", None, judged=None)
+    # Every search is as long as CRBG's.
+    epochs = own.options.get("epochs", DEFAULTS["crbg"]["epochs"])
+
+    def cell(method: str, density: float, **options: Any) -> Cell:
+        found = place.frozen_cell(method, density)
+        merged = stated(method, {**found.options, "epochs": epochs, **options})
+        return replace(found, options=merged, judged=None if method == "crbg" else "drawn")
+
+    lines = [Line("CRBG", own)]
+    for density in densities:
+        recipe = Recipe(epochs=epochs, rewind_epochs=0, batch_size=128)  # the length of L0's search
+        l0 = place.frozen_cell("l0_hard_concrete", density)
+        lines += [
+            Line("CRBG, GradBalance", cell("crbg", density, pressure="gradbalance")),
+            Line("CRBG, Lagrange", cell("crbg", density, pressure="lagrange")),
+            Line("Edge-popup", cell("edge_popup", density)),
+            Line("Edge-popup, global", cell("edge_popup", density, scope="global")),
+            Line("Gem-Miner", cell("gem_miner", density)),
+            Line("L0 hard concrete", replace(l0, recipe=recipe)),
+        ]
+    title = f"frozen weights of {model} at equal density, every search {epochs} epochs"
+    return Block("crbg", "strong tickets", title, tuple(lines), "densities", dataset=dataset)

@@ -1,0 +1,1 @@
+"""The rows: kept, looked up, and where they come from. Without torch."""

@@ -1,0 +1,132 @@
+"""What a cell costs, before it is run: the pieces of work that it needs, in epochs and seconds."""
+
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+
+from benchmarks.plan.cell import Cell, without_defaults
+from benchmarks.run.methods import is_trained, methods
+from lottery.data import DATASETS
+from lottery.models.zoo import build
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A stretch of work that cells may share.
+
+    Attributes:
+        name: equal for equal work.
+        epochs: passes over the training set.
+        images: drawn.
+        seconds: estimated.
+    """
+
+    name: tuple[str, ...]
+    epochs: float
+    images: float
+    seconds: float
+
+
+def pieces(cell: Cell, device: torch.device, precision: str) -> list[Piece]:
+    """Pretraining, search and training of a cell, as far as each is needed."""
+    recipe, method = cell.recipe, methods[cell.method]
+    rewind = recipe.rewind_epochs if cell.pruned_at == "rewind" else 0.0
+    task = (cell.model, cell.dataset, str(cell.seed), cell.pruned_at, str(without_defaults(recipe)))
+    options = {**method.options, **cell.options}
+    found: list[tuple[tuple[str, ...], float, int]] = []
+    if rewind:
+        found.append((("pretraining",), rewind, recipe.batch_size))
+    for name, epochs in method.plan(recipe, rewind, cell.density, options).items():
+        found.append(((cell.method, name), epochs, options.get("batch_size", recipe.batch_size)))
+    if is_trained(cell):
+        training = ("training", cell.method, str(options), str(cell.density), cell.ablation)
+        found.append((training, recipe.epochs - rewind, recipe.batch_size))
+    return [
+        _piece((*task, *name), epochs, batch, cell, device, precision)
+        for name, epochs, batch in found
+    ]
+
+
+def _piece(
+    name: tuple[str, ...],
+    epochs: float,
+    batch_size: int,
+    cell: Cell,
+    device: torch.device,
+    precision: str,
+) -> Piece:
+    size = DATASETS[cell.dataset].train_size
+    batch = min(batch_size, size)
+    flops = 3 * batch * forward_flops(cell.model, cell.dataset)
+    seconds = step_overhead(device) + flops / (0.5 * matrix_rate(device, precision))
+    steps = epochs * (size // batch)
+    return Piece(name, epochs, steps * batch, steps * seconds)
+
+
+def listing(
+    cells: Sequence[Cell], done: Collection[str], device: torch.device, precision: str
+) -> str:
+    """The cells by key, what each costs beyond those above it, and which are done."""
+    lines, seen, remaining = [], set[tuple[str, ...]](), 0.0
+    for cell in cells:
+        new = [p for p in pieces(cell, device, precision) if p.name not in seen]
+        if cell.key not in done:
+            seen |= {p.name for p in new}
+            remaining += sum(p.seconds for p in new)
+        lines.append(
+            f"{cell.key}  {'done' if cell.key in done else 'to run':6}  "
+            f"{sum(p.epochs for p in new):7.1f} epochs  "
+            f"{duration(sum(p.seconds for p in new)):>8}  "
+            f"{cell.paper} {cell.table}  {cell.describe()}"
+        )
+    count = sum(cell.key in done for cell in cells)
+    lines.append(
+        f"{len(cells)} cells, {count} done, about {duration(remaining)} left on {device.type} "
+        "(estimated from operation counts)"
+    )
+    return "\n".join(lines)
+
+
+def duration(seconds: float) -> str:
+    """A rough duration for people."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+@cache
+def forward_flops(model: str, dataset: str) -> float:
+    """Operations of one image's forward pass (a multiplication and an addition are two).
+
+    Those of the prunable layers, which is all but a transformer's products of activations. torch's
+    own counter would take longer to import than many a cell to run.
+    """
+    facts = DATASETS[dataset]
+    network = build(model, facts.shape, facts.classes, 0)
+    images = 2
+    with torch.no_grad():
+        outputs = network.features(torch.zeros(images, *facts.shape))
+    # Every weight is used once per output position, and there are as many of each channel.
+    layers = zip(outputs, network.layout.entries, strict=True)
+    return 2 * sum(out.numel() / e.shape[0] * e.size for out, e in layers) / images
+
+
+@cache
+def matrix_rate(device: torch.device, precision: str) -> float:
+    """Measured operations per second of a large matrix product."""
+    n = 1024 if device.type == "cpu" else 4096
+    a = torch.randn(n, n, device=device, dtype=getattr(torch, precision))
+    (a @ a).sum().item()
+    start, rounds = time.perf_counter(), 4
+    for _ in range(rounds):
+        b = a @ a
+    b.sum().item()
+    return float(2 * n**3 * rounds) / (time.perf_counter() - start)
+
+
+def step_overhead(device: torch.device) -> float:
+    """Seconds of a step that do not shrink with the work, as seen on small networks."""
+    return 0.006 if device.type == "cpu" else 0.004

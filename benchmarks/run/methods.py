@@ -1,0 +1,116 @@
+"""The suite's methods, which importing this module registers, and those of files and packages."""
+
+import hashlib
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import baselines  # noqa: F401
+import lottery.search.crbg
+import lottery.search.cts  # noqa: F401
+from benchmarks.plan.cell import Cell
+from benchmarks.run.closed_test_set import closed_test_set
+from lottery.core.errors import BadInput
+from lottery.search.registry import Method, methods
+
+__all__ = [
+    "LoadedFile",
+    "is_trained",
+    "load_file",
+    "method_files",
+    "methods",
+    "named",
+    "one_line",
+    "option",
+    "source_of",
+]
+
+
+@dataclass(frozen=True)
+class LoadedFile:
+    """A method file, and the hash of the code in it that was run."""
+
+    path: Path
+    source: str
+
+
+method_files: dict[str, LoadedFile] = {}  # by the name of the method
+
+
+def option(cell: Cell, name: str) -> Any:
+    """A cell's option, stated or by default; empty where its method has no such option."""
+    return {**methods[cell.method].options, **cell.options}.get(name, "")
+
+
+def is_trained(cell: Cell) -> bool:
+    """Whether the cell's ticket is trained after it is drawn."""
+    method = methods[cell.method]
+    if cell.judged is None:
+        return not (method.strong or method.own_weights)
+    return cell.judged == "trained"
+
+
+def named(name_or_file: str) -> Method:
+    """A method by name, or the one that a Python file registers.
+
+    Raises:
+        UnknownName: no such method.
+        BadInput: the file cannot be used, see load_file.
+    """
+    if name_or_file.endswith(".py"):
+        return load_file(Path(name_or_file))
+    with closed_test_set():  # installed packages are imported here
+        return methods[name_or_file]
+
+
+def load_file(path: Path) -> Method:
+    """Run a Python file and return the method that it registers.
+
+    Raises:
+        BadInput: there is no such file, it raises, or it does not register exactly one new method.
+    """
+    if not path.is_file():
+        raise BadInput(f"there is no method file {path}")
+    before, code = set(methods.names()), path.read_bytes()
+    module = ModuleType(f"method_file_{path.stem}")
+    module.__file__ = str(path)
+    sys.modules[module.__name__] = module  # dataclasses look their module up by name
+    try:
+        with closed_test_set():
+            # Run from the bytes that are hashed: an import might take older, cached bytecode.
+            exec(compile(code, str(path), "exec"), module.__dict__)
+    except (Exception, SystemExit) as error:  # whatever the file raises
+        raise BadInput(f"{path} does not load: {one_line(error)}") from error
+    new = sorted(set(methods.names()) - before)
+    if len(new) != 1:
+        what = f"{len(new)} methods ({', '.join(new)})" if new else "no method"
+        raise BadInput(f'{path} registers {what}; exactly one @method("new_name") is needed')
+    method_files[new[0]] = LoadedFile(path, hashlib.sha256(code).hexdigest()[:16])
+    return methods[new[0]]
+
+
+def source_of(method: Method) -> str:
+    """Hash of the code that a method comes from; empty for the suite's own methods.
+
+    It covers the method's file, or every Python file of the installed package that it is in.
+    """
+    if method.name in method_files:
+        return method_files[method.name].source
+    top = method.draw.__module__.partition(".")[0]
+    if top in ("baselines", "lottery"):
+        return ""
+    file = sys.modules[top].__file__ or sys.modules[method.draw.__module__].__file__
+    if file is None:
+        raise BadInput(f"the code of method {method.name!r} is in no file")
+    root = Path(file)
+    digest = hashlib.sha256()
+    for path in sorted(root.parent.rglob("*.py")) if root.name == "__init__.py" else [root]:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def one_line(error: BaseException) -> str:
+    """An exception in one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())

@@ -1,0 +1,126 @@
+"""A finished cell as a result row."""
+
+import datetime
+import hashlib
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import torch
+
+from benchmarks.plan.cell import PROTOCOL, Cell
+from benchmarks.results.provenance import commit
+from benchmarks.run.devices import device_name
+from benchmarks.run.methods import option
+from benchmarks.run.stages import Spent
+from lottery.core.mask import Mask
+from lottery.core.network import Network
+from lottery.core.ticket import Ticket
+from lottery.training.train import Accuracy
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What each part of a cell cost."""
+
+    pretraining: Spent
+    search: Spent
+    training: Spent
+
+    def devices(self, last: str) -> str:
+        """The devices that had a part in it, each once, and the one that judged it."""
+        parts = (self.pretraining, self.search, self.training)
+        return " + ".join(dict.fromkeys([*(d for p in parts for d in p.devices), last]))
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Hashes of the weights under a ticket: before the search, and as they were judged."""
+
+    before: str
+    after: str
+
+
+def make_row(
+    cell: Cell,
+    ticket: Ticket,
+    weights: Weights,
+    judged: Network,
+    before: Accuracy,
+    after: Accuracy,
+    soft: Accuracy | None,
+    costs: Costs,
+    train_size: int,
+) -> dict[str, Any]:
+    """The result and its provenance, by column.
+
+    Args:
+        judged: the network as it was judged.
+        before, after: accuracy of the ticket before and after training, equal for a strong one.
+        soft: accuracy under the search's soft gates, where it has some.
+        train_size: images of one epoch.
+    """
+    search, mask = costs.search, ticket.mask
+    train_seconds = costs.pretraining.seconds + costs.training.seconds
+    train_images = costs.pretraining.images + costs.training.images
+    return {
+        "suite": cell.suite,
+        "paper": cell.paper,
+        "table": cell.table,
+        "method": cell.method,
+        "objective": option(cell, "objective"),
+        "gradient_step": option(cell, "gradient_step"),
+        "search": option(cell, "search"),
+        "pruned_at": cell.pruned_at,
+        "ablation": cell.ablation,
+        "model": cell.model,
+        "dataset": cell.dataset,
+        "preset": cell.preset,
+        "density_requested": "" if cell.density is None else f"{cell.density:.9g}",
+        "density": f"{mask.density:.9g}",
+        "seed": cell.seed,
+        "accuracy": f"{after.top1:.4f}",
+        "accuracy_top3": f"{after.top3:.4f}",
+        "accuracy_top5": f"{after.top5:.4f}",
+        "accuracy_before_training": f"{before.top1:.4f}",
+        "search_seconds": f"{search.seconds:.3f}",
+        "train_seconds": f"{train_seconds:.3f}",
+        "search_epochs": f"{search.images / train_size:.4f}",
+        "train_epochs": f"{train_images / train_size:.4f}",
+        "params_prunable": mask.layout.total,
+        "params_kept": mask.kept,
+        "mask_sha256": mask.sha256,
+        "cell_key": cell.key,
+        "device": costs.devices(device_name(judged.device)),
+        "torch": torch.__version__,
+        "version": version("lottery-benchmarks"),
+        "protocol": PROTOCOL,
+        "commit": commit(),
+        "finished_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "options": " ".join(f"{name}={value}" for name, value in sorted(cell.options.items())),
+        "initialisation": f"{cell.weights} norm_scale={cell.norm_scale} kept={cell.kept:g}",
+        "layers_emptied": mask.layers_emptied(),
+        "accuracy_soft_gates": "" if soft is None else f"{soft.top1:.4f}",
+        "weights_sha256": weights.before,
+        "precision": judged.precision,
+        "weights_sha256_after": weights.after,
+        "validation": f"{cell.validation:g}" if cell.validation else "",
+        "source": cell.source,
+        "architecture": architecture(mask),
+    }
+
+
+def architecture(mask: Mask) -> str:
+    """The inputs that are left of every layer, "278-98-13", where all layers are fully connected;
+    else empty."""
+    if any(len(entry.shape) != 2 for entry in mask.layout.entries):
+        return ""
+    return "-".join(str(count) for count in mask.inputs_kept().values())
+
+
+def parameters_hash(network: Network) -> str:
+    """Hash of all parameters of a network."""
+    digest = hashlib.sha256()
+    for flat in (network.weights, network.rest):
+        digest.update(flat.detach().cpu().numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,220 @@
+"""Stages: the long parts of a cell, each run once, kept by content, and resumed where they were."""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from torch import Tensor
+
+from benchmarks.plan.cell import content_hash
+from benchmarks.run.watch import Stopped, Watch
+from lottery.core.ticket import read_tensors, write_tensors
+from lottery.data.batches import Data
+from lottery.training.loop import Resumable
+
+Tensors = dict[str, Tensor]
+Facts = dict[str, Any]
+CHECKPOINT_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What a stage cost: its wall time, the training images it drew, and the devices it took."""
+
+    seconds: float
+    images: int
+    devices: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> "Spent":
+        """From JSON."""
+        values = json.loads(text)
+        return cls(**values | {"devices": tuple(values.get("devices", ()))})
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A finished stage: tensors, JSON facts, cost."""
+
+    tensors: Tensors
+    facts: Facts
+    spent: Spent
+
+
+class Meter:
+    """A clock and an image counter that a stage loaded from disk advances by what it cost once.
+
+    So a method whose parts were computed before, by whichever run and on whichever device, is
+    charged for them in full. The watch's bar follows.
+    """
+
+    def __init__(self, data: Data, watch: Watch, device: str) -> None:
+        self._data = data
+        self._watch = watch
+        self._device = device
+        self._first = data.drawn
+        self._shift = 0.0
+        self._devices: tuple[str, ...] = ()  # those of all that was loaded, one after the other
+
+    def mark(self) -> Spent:
+        return Spent(time.perf_counter() + self._shift, self._data.drawn, self._devices)
+
+    def since(self, mark: Spent) -> Spent:
+        now = self.mark()
+        devices = dict.fromkeys([*now.devices[len(mark.devices) :], self._device])
+        return Spent(now.seconds - mark.seconds, now.images - mark.images, tuple(devices))
+
+    def set(self, mark: Spent, spent: Spent) -> None:
+        """Make what was spent since a mark be `spent`."""
+        self._shift += spent.seconds - self.since(mark).seconds
+        self._data.drawn = mark.images + spent.images
+        self._devices += spent.devices
+        self.show(earlier=True)
+
+    def show(self, *, earlier: bool = False) -> None:
+        """Bring the watch's bar to the images drawn; see `Watch.drawn`."""
+        self._watch.drawn(self._data.drawn - self._first, earlier=earlier)
+
+
+class Stages:
+    """The cache folder of one task's stages.
+
+    Args:
+        root: the cache folder.
+        data: the training set, whose drawn images are counted.
+        watch: asked at every step whether to stop.
+        device: the name of the one that works now.
+    """
+
+    def __init__(self, root: Path, data: Data, watch: Watch, device: str) -> None:
+        self._root = root
+        self._watch = watch
+        self._meter = Meter(data, watch, device)
+
+    def get(
+        self,
+        kind: str,
+        config: Mapping[str, Any],
+        make: Callable[["StageKeeper"], tuple[Tensors, Facts]],
+    ) -> Stage:
+        """A stage from disk, or made and kept.
+
+        Args:
+            kind: names the folder.
+            config: everything that determines the stage.
+            make: computes it, its loops reporting to the keeper given.
+
+        Raises:
+            Stopped: while waiting or computing; what was done so far is kept.
+        """
+        mark = self._meter.mark()
+        path = self._root / kind / f"{content_hash({'kind': kind, **config})}.safetensors"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with claim(path.with_suffix(".lock"), self._watch):
+            stage = self._load(path)
+            if stage is None:
+                stage = self._make(path, config, make)
+        self._meter.set(mark, stage.spent)
+        return stage
+
+    def _load(self, path: Path) -> Stage | None:
+        if not path.exists():
+            return None
+        try:
+            tensors, header = read_tensors(path)
+            return Stage(tensors, json.loads(header["facts"]), Spent.parse(header["spent"]))
+        except (ValueError, KeyError, TypeError) as error:
+            self._watch.write(f"warning: {error}; the stage is run again")
+            return None
+
+    def _make(
+        self,
+        path: Path,
+        config: Mapping[str, Any],
+        make: Callable[["StageKeeper"], tuple[Tensors, Facts]],
+    ) -> Stage:
+        mark = self._meter.mark()
+        keeper = StageKeeper(path.with_suffix(""), self._meter, mark, self._watch)
+        tensors, facts = make(keeper)
+        stage = Stage({n: t.detach() for n, t in tensors.items()}, facts, self._meter.since(mark))
+        header = {
+            "facts": json.dumps(facts),
+            "spent": json.dumps(vars(stage.spent)),
+            "config": json.dumps(config),
+        }
+        write_tensors(path, stage.tensors, header)
+        keeper.forget()
+        return stage
+
+
+class StageKeeper:
+    """Keeps checkpoints of a stage's loops, and stops them when the watch says so."""
+
+    def __init__(self, path: Path, meter: Meter, mark: Spent, watch: Watch) -> None:
+        self._path = path
+        self._meter = meter
+        self._mark = mark
+        self._watch = watch
+        self._saved = time.monotonic()
+
+    def _file(self, loop: str) -> Path:
+        return self._path.with_name(f"{self._path.name}.{loop}.partial")
+
+    def resume(self, loop: str, first: int, state: Resumable) -> int:
+        path = self._file(loop)
+        if not path.exists():
+            return first
+        try:
+            tensors, header = read_tensors(path)
+            state.load(tensors)
+            self._meter.set(self._mark, Spent.parse(header["spent"]))
+            return int(header["step"])
+        except (ValueError, KeyError, TypeError, RuntimeError) as error:
+            # load() may have filled in a part: only a checkpoint written whole gets this far, so
+            # this is a file from elsewhere. Better to stop than to go on from a mixture.
+            raise ValueError(f"checkpoint {path} does not fit, delete it: {error}") from error
+
+    def done(self, loop: str, step: int, state: Resumable) -> None:
+        self._meter.show()
+        reason = self._watch.stop_reason()
+        if reason or time.monotonic() - self._saved > CHECKPOINT_SECONDS:
+            spent = self._meter.since(self._mark)
+            header = {"step": str(step), "spent": json.dumps(vars(spent))}
+            write_tensors(self._file(loop), state.tensors(), header)
+            self._saved = time.monotonic()
+        if reason:
+            raise Stopped(reason)
+
+    @contextmanager
+    def uncharged(self) -> Iterator[None]:
+        """What runs in this block costs the stage nothing."""
+        mark = self._meter.mark()
+        yield
+        self._meter.set(mark, Spent(0.0, 0))
+
+    def forget(self) -> None:
+        """Remove the checkpoints of a finished stage, and what a killed process left of one."""
+        for pattern in (f"{self._path.name}.*.partial", f".{self._path.name}.*.tmp"):
+            for path in self._path.parent.glob(pattern):
+                path.unlink()
+
+
+@contextmanager
+def claim(path: Path, watch: Watch) -> Iterator[None]:
+    """Hold a lock file that is freed when the process ends; wait for it, but heed the watch."""
+    lock = FileLock(path)
+    while True:
+        try:
+            lock.acquire(timeout=0.2)
+            break
+        except Timeout:
+            watch.check()
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,58 @@
+"""What every command shares: its options, and bad input as one line with exit status 2."""
+
+import contextlib
+import io
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import tyro
+
+from lottery.core.errors import BadInput
+
+USAGE = 2
+
+Kind = TypeVar("Kind")
+
+
+def parse(kind: type[Kind], prog: str, arguments: Sequence[str] | None = None) -> Kind:
+    """Options of a kind, a dataclass, from the command line of the program `prog`.
+
+    Raises:
+        BadInput: arguments that do not fit.
+    """
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            return tyro.cli(
+                kind,
+                prog=prog,
+                args=arguments,
+                config=(tyro.conf.FlagCreatePairsOff,),
+            )
+    except SystemExit as end:
+        if not end.code:
+            raise
+        raise BadInput(_one_line(said.getvalue())) from None
+
+
+def status_of(command: Callable[[], int]) -> int:
+    """Run a command for its exit status; bad input is one line and status 2."""
+    try:
+        status = command()
+        sys.stdout.flush()
+        return status
+    except BadInput as error:
+        print(f"error: {error}", file=sys.stderr)
+        return USAGE
+    except BrokenPipeError:  # whoever read the output (head, less) has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _one_line(box: str) -> str:
+    """The message of tyro's error box, without the box and its title."""
+    lines = [line.strip("│╰╯─-| ") for line in box.splitlines() if not line.startswith("╭")]
+    end = next((i for i, line in enumerate(lines) if line.startswith("For full help")), len(lines))
+    return " ".join(line for line in lines[:end] if line) + " (--help lists the options)"

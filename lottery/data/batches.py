@@ -1,0 +1,164 @@
+"""Batches of a dataset that sits on the device: shuffling, augmentation and normalisation."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lottery.core.randomness import child
+from lottery.data.datasets import Dataset, Images
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """Per-channel mean and standard deviation of pixels in 0..255, each of shape (c,)."""
+
+    mean: Tensor
+    std: Tensor
+
+    @classmethod
+    def of(cls, images: Images) -> "Normalisation":
+        """Exact moments of a dataset, from the histogram of its bytes."""
+        pixels = images.images.flatten(0, 2)
+        counts = torch.stack([channel.bincount(minlength=256) for channel in pixels.T]).double()
+        values = torch.arange(256, dtype=torch.float64)
+        share = counts / counts.sum(1, keepdim=True)
+        mean = share @ values
+        std = (share @ values**2 - mean**2).clamp_min(1e-12).sqrt()  # a channel may be constant
+        return cls(mean.float(), std.float())
+
+
+class Data:
+    """Images on a device, uint8 and channels last; `drawn` counts every image handed out.
+
+    Args:
+        images: n images and labels.
+        dataset: what is fixed about the dataset, its augmentation included.
+        normalisation: moments of the training images.
+        device: where the images live.
+    """
+
+    def __init__(
+        self,
+        images: Images,
+        dataset: Dataset,
+        normalisation: Normalisation,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.dataset = dataset
+        self.device = torch.device(device)
+        self.images = images.images.to(device)
+        self.labels = images.labels.to(device)
+        self._mean = normalisation.mean.to(device)
+        self._std = normalisation.std.to(device)
+        self.drawn = 0
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def batch_size(self, wanted: int) -> int:
+        return min(wanted, len(self))
+
+    def steps_per_epoch(self, batch_size: int) -> int:
+        """Whole batches in one pass; the rest of the pass is dropped."""
+        return len(self) // self.batch_size(batch_size)
+
+    def take(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        """Normalised float32 images (b, c, h, w), channels last in memory, and labels (b,)."""
+        return self.finish(self.images[index], index)
+
+    def finish(self, pixels: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
+        """Normalise the pixels, uint8 (b, h, w, c), of the images at `index`."""
+        self.drawn += len(index)
+        x = (pixels.float() - self._mean) / self._std
+        return x.permute(0, 3, 1, 2), self.labels[index]
+
+    def stream(
+        self, batch_size: int, generator: torch.Generator, *, augment: bool = False
+    ) -> "Stream":
+        """Endless shuffled batches by step number."""
+        return Stream(self, batch_size, generator, augment)
+
+    def epoch(self, batch_size: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+        """One pass of shuffled batches without augmentation."""
+        stream = self.stream(batch_size, generator)
+        return (stream[step] for step in range(stream.steps_per_epoch))
+
+    def chunks(self, size: int = 512) -> Iterator[tuple[Tensor, Tensor]]:
+        """Every image once and in order, in nearly equal chunks of at most `size`."""
+        index = torch.arange(len(self), device=self.device)
+        return (self.take(part) for part in index.tensor_split(-(-len(self) // size)))
+
+    def balanced(self, per_class: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """A random batch with `per_class` images of every class, without augmentation.
+
+        Raises:
+            ValueError: a class has fewer images.
+        """
+        order = torch.randperm(len(self), generator=generator).to(self.device)
+        chosen = []
+        for label in range(self.dataset.classes):
+            members = order[self.labels[order] == label][:per_class]
+            if len(members) < per_class:
+                raise ValueError(
+                    f"class {label} of {self.dataset.name} has {len(members)} images, "
+                    f"{per_class} are needed"
+                )
+            chosen.append(members)
+        return self.take(torch.cat(chosen))
+
+
+class Stream:
+    """Shuffled batches: step -> (x, y), the same whenever and in whatever order it is asked.
+
+    Epoch e has its own named generator, so a loop that resumes at step i sees what it would have
+    seen. Augmentation (padded crop, horizontal flip, where the dataset says so) is drawn for a
+    whole epoch at once and applied in one gather.
+    """
+
+    def __init__(
+        self, data: Data, batch_size: int, generator: torch.Generator, augment: bool
+    ) -> None:
+        self._data = data
+        self._generator = generator
+        self._batch = data.batch_size(batch_size)
+        self.steps_per_epoch = data.steps_per_epoch(batch_size)
+        self._padding = data.dataset.crop_padding if augment else 0
+        self._flip = data.dataset.flip and augment
+        self._epoch = -1
+
+    def __getitem__(self, step: int) -> tuple[Tensor, Tensor]:
+        epoch, position = divmod(step, self.steps_per_epoch)
+        if epoch != self._epoch:
+            self._shuffle(epoch)
+        chosen = slice(position * self._batch, (position + 1) * self._batch)
+        index = self._order[chosen]
+        if not (self._padding or self._flip):
+            return self._data.take(index)
+        return self._data.finish(self._augmented(index, chosen), index)
+
+    def _shuffle(self, epoch: int) -> None:
+        size, device = len(self._data), self._data.device
+        order = child(self._generator, "order", epoch, device="cpu")
+        self._order = torch.randperm(size, generator=order).to(device)
+        draw = child(self._generator, "augmentation", epoch, device="cpu")
+        shifts = torch.randint(0, 2 * self._padding + 1, (2, size, 1), generator=draw)
+        self._shift = shifts.to(device)
+        self._flipped = (torch.rand(size, 1, generator=draw) < 0.5).to(device) & self._flip
+        self._epoch = epoch
+
+    def _augmented(self, index: Tensor, chosen: slice) -> Tensor:
+        _, height, width, channels = self._data.images.shape
+        device, padding = index.device, self._padding
+        pixels = self._data.images[index]
+        # Zero pixels around the image, as torchvision's RandomCrop does before normalising.
+        pixels = torch.nn.functional.pad(pixels, (0, 0, padding, padding, padding, padding))
+        columns = torch.arange(width, device=device)
+        columns = torch.where(self._flipped[chosen], columns.flip(0), columns)
+        columns = columns + self._shift[1, chosen]
+        rows = torch.arange(height, device=device) + self._shift[0, chosen]
+        wide = width + 2 * padding
+        first = torch.arange(len(index), device=device) * pixels[0, ..., 0].numel()
+        place = first[:, None, None] + rows[:, :, None] * wide + columns[:, None, :]
+        return pixels.view(-1, channels)[place]

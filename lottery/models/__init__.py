@@ -1,0 +1,1 @@
+"""The models, their initialisation, and the paths through them."""

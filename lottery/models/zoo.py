@@ -1,0 +1,249 @@
+"""The suite's models: what each is, for any input size, and which of its layers stay dense.
+
+BatchNorm keeps no running statistics (CTS Section V-A): every batch is normalised with its own.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lottery.core.errors import BadInput, check_name
+from lottery.core.layout import Layout
+from lottery.core.network import Network
+from lottery.core.randomness import derive
+from lottery.models.initialisation import initialise
+
+Shape = tuple[int, int, int]  # channels, height, width
+BatchNorm = partial(nn.BatchNorm2d, track_running_stats=False)
+
+
+class LeNet(nn.Sequential):
+    """LeNet-300-100: fully connected (LeCun et al. 1998, the CRBG paper's Section IV-B)."""
+
+    def __init__(self, shape: Shape, classes: int, hidden: tuple[int, ...]) -> None:
+        channels, height, width = shape
+        sizes = (channels * height * width, *hidden)
+        layers: list[nn.Module] = [nn.Flatten()]
+        for inputs, outputs in zip(sizes, hidden, strict=False):
+            layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+        super().__init__(*layers, nn.Linear(hidden[-1], classes))
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions; the shortcut is a 1x1 convolution where the shape changes."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
+        self.norm1 = BatchNorm(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
+        self.norm2 = BatchNorm(outputs)
+        self.shortcut: nn.Module = nn.Identity()
+        if stride != 1 or inputs != outputs:
+            self.shortcut = nn.Sequential(
+                nn.Conv2d(inputs, outputs, 1, stride, bias=False), BatchNorm(outputs)
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        inner = F.relu(self.norm1(self.conv1(x)))
+        return F.relu(self.norm2(self.conv2(inner)) + self.shortcut(x))
+
+
+class ResNet20(nn.Module):
+    """The CIFAR ResNet-20 (He et al. 2016, Section 4.2), its channels times `widen`."""
+
+    def __init__(self, shape: Shape, classes: int, widen: int = 1) -> None:
+        super().__init__()
+        channels = 16 * widen
+        self.conv = nn.Conv2d(shape[0], channels, 3, padding=1, bias=False)
+        self.norm = BatchNorm(channels)
+        blocks = []
+        for stage in range(3):
+            outputs = 16 * widen * 2**stage
+            for block in range(3):
+                stride = 2 if stage > 0 and block == 0 else 1
+                blocks.append(ResidualBlock(channels, outputs, stride))
+                channels = outputs
+        self.blocks = nn.Sequential(*blocks)
+        self.classifier = nn.Linear(channels, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        features = self.blocks(F.relu(self.norm(self.conv(x))))
+        return self.classifier(features.mean(dim=(2, 3)))  # type: ignore[no-any-return]
+
+
+class VGG16(nn.Module):
+    """VGG-16 with BatchNorm and no hidden fully connected layer (CTS Section V)."""
+
+    STAGES = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
+
+    def __init__(self, shape: Shape, classes: int) -> None:
+        super().__init__()
+        channels, layers = shape[0], list[nn.Module]()
+        for stage in self.STAGES:
+            for outputs in stage:
+                conv = nn.Conv2d(channels, outputs, 3, padding=1, bias=False)
+                layers += [conv, BatchNorm(outputs), nn.ReLU()]
+                channels = outputs
+            # Rounding up halves any size without ever reaching zero.
+            layers.append(nn.MaxPool2d(2, ceil_mode=True))
+        self.features = nn.Sequential(*layers)
+        self.classifier = nn.Linear(channels, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.classifier(self.features(x).mean(dim=(2, 3)))  # type: ignore[no-any-return]
+
+
+def timm_model(name: str, shape: Shape, classes: int, **construction: Any) -> nn.Module:
+    """A timm model made for an input size, its stochastic depth off; otherwise untouched."""
+    # timm takes seconds to import; only these models pay for it.
+    from timm import create_model
+
+    module: nn.Module = create_model(
+        name,
+        pretrained=False,
+        num_classes=classes,
+        in_chans=shape[0],
+        img_size=shape[1:],
+        drop_path_rate=0.0,
+        **construction,
+    )
+    return module
+
+
+def native(build: Callable[[Shape, int], nn.Module], shape: Shape, classes: int) -> nn.Module:
+    """A model as it is for 224x224 images, which smaller ones are upsampled to on the device."""
+    upsampling = nn.Upsample((224, 224), mode="bilinear")
+    return nn.Sequential(upsampling, build((shape[0], 224, 224), classes))
+
+
+def torchvision_resnet_224(name: str, shape: Shape, classes: int) -> nn.Module:
+    """A torchvision ResNet with its own stem."""
+    # torchvision takes a second to import; only these models pay for it.
+    from torchvision import models
+
+    module: nn.Module = getattr(models, name)(norm_layer=BatchNorm, num_classes=classes)
+    if shape[0] != 3:
+        module.conv1 = nn.Conv2d(shape[0], 64, 7, stride=2, padding=3, bias=False)
+    return module
+
+
+def torchvision_resnet(name: str, shape: Shape, classes: int) -> nn.Module:
+    """A torchvision ResNet for 32x32 input: a 3x3 stem of stride 1 and no first pooling."""
+    module = torchvision_resnet_224(name, shape, classes)
+    module.conv1 = nn.Conv2d(shape[0], 64, 3, padding=1, bias=False)
+    module.maxpool = nn.Identity()
+    return module
+
+
+@dataclass(frozen=True)
+class Model:
+    """How a model is built from (shape, classes), and which layers are never pruned.
+
+    `patch`: height and width of the images must be multiples of it.
+    """
+
+    build: Callable[[Shape, int], nn.Module]
+    keep_dense: tuple[str, ...] = ()
+    patch: int = 1
+
+
+MODELS = {
+    # LeNet-300-100, and those of 80% to 20% of its width.
+    **{
+        f"lenet-{3 * w}-{w}": Model(partial(LeNet, hidden=(3 * w, w)))
+        for w in (100, 80, 60, 40, 20)
+    },
+    "500-500-500-500": Model(partial(LeNet, hidden=(500, 500, 500, 500))),
+    "resnet20": Model(ResNet20),
+    "wide_resnet20": Model(partial(ResNet20, widen=2)),
+    "vgg16": Model(VGG16, keep_dense=("classifier",)),
+    "resnet50": Model(partial(torchvision_resnet, "resnet50")),
+    "wide_resnet50": Model(partial(torchvision_resnet, "wide_resnet50_2")),
+    # For 32x32 images by default: smaller patches, and windows that divide what is left of them.
+    "vit_base": Model(partial(timm_model, "vit_base_patch16_224", patch_size=4), patch=4),
+    "swin_t": Model(
+        partial(timm_model, "swin_tiny_patch4_window7_224", patch_size=2, window_size=4), patch=2
+    ),
+    # Or untouched, behind an upsampling to the native size.
+    "resnet50_224": Model(partial(native, partial(torchvision_resnet_224, "resnet50"))),
+    "wide_resnet50_224": Model(partial(native, partial(torchvision_resnet_224, "wide_resnet50_2"))),
+    "vit_base_224": Model(partial(native, partial(timm_model, "vit_base_patch16_224"))),
+    "swin_t_224": Model(partial(native, partial(timm_model, "swin_tiny_patch4_window7_224"))),
+    # Of two and four blocks, for digits.
+    "vit_mini": Model(
+        partial(
+            timm_model,
+            "vit_tiny_patch16_224",
+            patch_size=2,
+            depth=4,
+            embed_dim=64,
+            num_heads=4,
+        ),
+        patch=2,
+    ),
+    "swin_mini": Model(
+        partial(
+            timm_model,
+            "swin_tiny_patch4_window7_224",
+            patch_size=1,
+            window_size=4,
+            depths=(2, 2),
+            num_heads=(2, 4),
+            embed_dim=32,
+        )
+    ),
+}
+
+
+def check_input(name: str, shape: Shape) -> None:
+    """Raises:
+    UnknownName: no such model.
+    BadInput: the model cannot take images of this shape.
+    """
+    patch = MODELS[check_name("model", name, sorted(MODELS))].patch
+    _, height, width = shape
+    if height % patch or width % patch:
+        raise BadInput(
+            f"{name} cuts images into patches of {patch}x{patch}; "
+            f"height and width must be multiples of {patch}, not {height}x{width}"
+        )
+
+
+def build(
+    name: str,
+    shape: Shape,
+    classes: int,
+    seed: int,
+    *,
+    weights: str = "kaiming_normal",
+    norm_scale: str = "uniform",
+    kept: float = 1.0,
+    device: torch.device | str = "cpu",
+    precision: str = "float32",
+) -> Network:
+    """Build a model of the suite with the initial weights of a seed.
+
+    Args:
+        name: a key of MODELS.
+        shape: channels, height and width of the input.
+        weights, norm_scale, kept: see lottery.models.initialisation.initialise.
+        device, precision: see Network.
+
+    Raises:
+        UnknownName: no such model.
+        BadInput: it cannot take images of this shape.
+    """
+    check_input(name, shape)
+    model = MODELS[name]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive(seed, "construction"))
+        module = model.build(shape, classes)
+    initialise(module, seed, weights=weights, norm_scale=norm_scale, kept=kept)
+    layout = Layout.prunable(module, model.keep_dense)
+    return Network(module, layout, device=device, precision=precision)

@@ -1,0 +1,1 @@
+"""How a ticket is searched: relaxation, pressure, objective; CTS and CRBG."""

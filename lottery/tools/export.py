@@ -1,0 +1,118 @@
+"""python -m lottery.export TICKET --to FORMAT: a ticket for use elsewhere."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+import torch
+import tyro
+from safetensors.torch import save_file
+from torch import nn
+from torch.nn.utils import prune
+
+from lottery.core.command_line import parse, status_of
+from lottery.core.errors import BadInput
+from lottery.core.files import replacing
+from lottery.core.mask import Mask
+from lottery.core.network import Network
+from lottery.data import DATASETS
+from lottery.tools.rebuild import read, rebuild
+
+Format = Literal["state-dict", "torch-prune", "onnx"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """Write a ticket at the weights that it was drawn on, as a file for other programs."""
+
+    ticket: tyro.conf.Positional[Path]
+    """A ticket file, e.g. .cache/tickets/<cell_key>.safetensors."""
+    to: Format
+    """state-dict: dense tensors, pruned weights zero (safetensors). torch-prune: the same with
+    torch.nn.utils.prune's names, weight_orig and weight_mask (safetensors). onnx: an ONNX model."""
+    out: Path | None = None
+    """The file to write; by default named after the ticket, in the current folder."""
+
+
+def dense_module(network: Network, mask: Mask) -> nn.Module:
+    """The network's module with its parameters loaded, pruned weights zero."""
+    parameters = {
+        **network.layout.views(network.weights * mask.keep),
+        **network.rest_layout.views(network.rest),
+    }
+    network.module.load_state_dict(parameters, strict=False)  # what is left are buffers
+    return network.module.eval()
+
+
+def pruned_module(network: Network, mask: Mask) -> nn.Module:
+    """The network's module with its parameters loaded, and torch.nn.utils.prune's masks on them."""
+    module = dense_module(network, Mask.full(mask.layout))
+    for name, keep in mask.layout.views(mask.keep).items():
+        layer = module.get_submodule(name.rpartition(".")[0])
+        prune.custom_from_mask(layer, "weight", keep)  # type: ignore[no-untyped-call]
+    return module
+
+
+def write_state(module: nn.Module, path: Path) -> None:
+    """A module's state dict as safetensors."""
+    with replacing(path) as temporary:
+        save_file({name: t.contiguous() for name, t in module.state_dict().items()}, temporary)
+
+
+def write_onnx(module: nn.Module, shape: tuple[int, int, int], path: Path) -> None:
+    """A module as an ONNX model, for any number of images (n, *shape).
+
+    Raises:
+        BadInput: the packages that torch's exporter needs are not installed.
+    """
+    if missing := [name for name in ("onnx", "onnxscript") if find_spec(name) is None]:
+        raise BadInput(
+            f"ONNX export needs {' and '.join(missing)}: pip install 'lottery-benchmarks[onnx]'"
+        )
+    program = torch.onnx.export(
+        module,
+        (torch.zeros(2, *shape),),
+        dynamo=True,
+        dynamic_shapes=({0: torch.export.Dim("n", min=2)},),
+        input_names=["images"],
+        output_names=["logits"],
+        verbose=False,
+    )
+    assert program is not None
+    with replacing(path) as temporary:
+        program.save(temporary)
+
+
+def export(ticket: Path, to: Format, out: Path) -> None:
+    """Read a ticket and write it in another format.
+
+    Raises:
+        BadInput: it is no ticket, of a network that is not the suite's, or a package is missing.
+    """
+    loaded = read(ticket)
+    network, mask = rebuild(loaded), loaded.mask
+    shape = DATASETS[loaded.provenance["dataset"]].shape
+    writers: dict[Format, Callable[[], None]] = {
+        "state-dict": lambda: write_state(dense_module(network, mask), out),
+        "torch-prune": lambda: write_state(pruned_module(network, mask), out),
+        "onnx": lambda: write_onnx(dense_module(network, mask), shape, out),
+    }
+    writers[to]()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status 0, or 2 with one line where nothing was written."""
+    return status_of(lambda: _main(parse(Options, "python -m lottery.export", arguments)))
+
+
+def _main(options: Options) -> int:
+    ending = ".onnx" if options.to == "onnx" else f"-{options.to}.safetensors"
+    out = options.out or Path(options.ticket.stem + ending)
+    try:
+        export(options.ticket, options.to, out)
+    except OSError as error:
+        raise BadInput(f"{out} was not written: {error}") from error
+    print(f"{out}: {out.stat().st_size} bytes")
+    return 0

@@ -1,0 +1,51 @@
+"""From a ticket file back to a network."""
+
+from pathlib import Path
+
+from lottery.core.errors import BadInput, check_name
+from lottery.core.network import Network
+from lottery.core.ticket import Ticket
+from lottery.data import DATASETS
+from lottery.models.zoo import build
+
+
+def read(path: Path) -> Ticket:
+    """Ticket.load, for a path that a person gave.
+
+    Raises:
+        BadInput: there is no such file, or it is no ticket.
+    """
+    if not path.is_file():
+        raise BadInput(f"there is no ticket file {path}")
+    try:
+        return Ticket.load(path)
+    except ValueError as error:
+        raise BadInput(str(error)) from error
+
+
+def rebuild(ticket: Ticket) -> Network:
+    """The network that a ticket lies over, pruned weights included, on the CPU.
+
+    Its weights are the ticket's own, or made again from its seed; model, dataset and initialisation
+    are read from its provenance.
+
+    Raises:
+        BadInput: the provenance names no model of the suite, or one of another layout.
+    """
+    said = ticket.provenance
+    for name in ("model", "dataset"):
+        if name not in said:
+            raise BadInput(f"the ticket's provenance names no {name}")
+    facts = DATASETS[check_name("dataset", said["dataset"], list(DATASETS))]
+    network = build(
+        said["model"],
+        facts.shape,
+        facts.classes,
+        ticket.seed,
+        weights=said.get("weights", "kaiming_normal"),
+        norm_scale=said.get("norm_scale", "uniform"),
+        kept=float(said.get("kept", "1")),
+    )
+    if network.layout != ticket.mask.layout:
+        raise BadInput(f"the ticket's layout is not that of {said['model']} on {said['dataset']}")
+    return network if ticket.weights is None else network.at(ticket.weights, ticket.rest)

@@ -1,0 +1,1 @@
+"""How a ticket is trained and judged."""

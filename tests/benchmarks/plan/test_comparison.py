@@ -1,0 +1,105 @@
+"""Comparisons are frozen."""
+
+from typing import Any
+
+import pytest
+
+from benchmarks.plan.cell import Cell, content_hash
+from benchmarks.plan.comparison import Candidate, comparison_names, get_comparison
+from benchmarks.plan.presets import get_preset
+from benchmarks.plan.suites import cells_of, get_suite
+from benchmarks.run.methods import methods
+from lottery.core.errors import UnknownName
+
+# Of all cells, baselines and a stand-in for the new method, by comparison and preset. A comparison
+# that is changed makes results that cannot be compared: make a new version instead.
+FROZEN = {
+    ("trained-tickets-1", "demo"): "e186e44648483e02",
+    ("trained-tickets-1", "quick"): "aa29f844c65ae486",
+    ("trained-tickets-1", "paper"): "7b4b3263e9856b13",
+    ("trained-tickets-2", "demo"): "116db76614e0b240",
+    ("trained-tickets-2", "quick"): "aa29f844c65ae486",
+    ("trained-tickets-2", "paper"): "7b4b3263e9856b13",
+}
+MINE = Candidate("mine", "init", "abc")
+
+
+def what_is_asked(cell: Cell) -> dict[str, Any]:
+    """Without how often the suite's own code has been mended."""
+    return {name: value for name, value in cell.identity().items() if name != "revision"}
+
+
+def test_no_comparison_has_changed() -> None:
+    found = {
+        (name, preset): content_hash(
+            {
+                "cells": sorted(
+                    content_hash({**what_is_asked(cell), "protocol": ""})
+                    for cell in cells_of(
+                        comparison.blocks(comparison.preset(preset), MINE),
+                        comparison.preset(preset).seeds,
+                    )
+                )
+            }
+        )
+        for name in comparison_names()
+        for comparison in [get_comparison(name)]
+        for preset in comparison.presets
+    }
+    assert found == FROZEN
+
+
+@pytest.mark.parametrize("name", comparison_names())
+def test_baselines_are_as_they_are_registered(name: str) -> None:
+    comparison = get_comparison(name)
+    for baseline in comparison.baselines:
+        method = methods[baseline.method]
+        assert method.changed(baseline.options) == baseline.options
+        assert (method.strong, method.own_weights) == (False, False)
+        if baseline.method not in ("random", "magnitude"):
+            assert baseline.pruned_at == method.pruned_at
+
+
+def test_the_demo_shares_its_baselines_with_the_suite() -> None:
+    comparison = get_comparison("trained-tickets-2")
+    suite = "sparsity-accuracy"
+    shared = {c.key for c in cells_of(get_suite(suite, get_preset("demo").for_suite(suite)), [0])}
+    cells = cells_of(comparison.blocks(comparison.preset("demo"), MINE), [0])
+    baselines = {cell.key for cell in cells if cell.method != "mine"}
+    assert len(baselines) == 15
+    assert baselines <= shared
+
+
+def test_the_candidate_differs_from_baselines_in_its_method_alone() -> None:
+    comparison = get_comparison("trained-tickets-2")
+    cells = cells_of(comparison.blocks(comparison.preset("demo"), MINE), [1])
+    (mine,) = {cell for cell in cells if cell.method == "mine" and cell.density == 0.8**14
+               and cell.ablation == "none"}  # fmt: skip
+    snip = next(c for c in cells if c.method == "snip" and c.density == 0.8**14)
+    different = {"method", "source"}
+    for name, value in mine.identity().items():
+        assert name in different or snip.identity()[name] == value
+    assert {c.ablation for c in cells if c.method == "mine"} == {
+        *("none", "shuffle_layerwise", "reinitialise", "invert")
+    }
+
+
+def test_a_method_that_draws_at_the_rewind_point_is_not_reinitialised() -> None:
+    comparison = get_comparison("trained-tickets-2")
+    blocks = comparison.blocks(comparison.preset("demo"), Candidate("mine", "rewind", "abc"))
+    mine = [cell for cell in cells_of(blocks, [0]) if cell.method == "mine"]
+    assert {cell.ablation for cell in mine} == {"none", "shuffle_layerwise", "invert"}
+
+
+def test_a_baseline_compared_with_itself_is_there_once() -> None:
+    comparison = get_comparison("trained-tickets-2")
+    blocks = comparison.blocks(comparison.preset("demo"), Candidate("snip", "init"))
+    keys = [cell.key for cell in cells_of(blocks, [0])]
+    assert len(keys) == len(set(keys)) == 3 * (4 + 4)
+
+
+def test_unknown_names() -> None:
+    with pytest.raises(UnknownName, match="unknown comparison 'trained-tickets-0': did you mean"):
+        get_comparison("trained-tickets-0")
+    with pytest.raises(UnknownName, match="unknown preset of trained-tickets-2 'dmo'"):
+        get_comparison("trained-tickets-2").preset("dmo")

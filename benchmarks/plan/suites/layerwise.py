@@ -3,8 +3,10 @@
 from benchmarks.plan.block import Block, Line
 from benchmarks.plan.place import Place
 from benchmarks.plan.presets import Preset
+from benchmarks.plan.suite import suite
 
 
+@suite
 def layerwise(preset: Preset) -> tuple[Block, ...]:
     return tuple(
         _panel(preset, model, 0.8**power)

@@ -10,6 +10,7 @@ from typing import Any
 from benchmarks.plan.block import Block, Line
 from benchmarks.plan.place import Place
 from benchmarks.plan.presets import Preset
+from benchmarks.plan.suite import suite
 
 OBJECTIVES = ("loss", "delta_loss", "grad_norm", "kl", "feature", "grad_match")
 # Where a saliency criterion with a name of its own optimises an objective (Section III).
@@ -20,6 +21,7 @@ NAMED_SALIENCY = {
 }
 
 
+@suite
 def saliency_gap(preset: Preset) -> tuple[Block, ...]:
     """Fig. 1: saliency criteria on the objectives that they stand for, against simple baselines."""
     return tuple(
@@ -43,6 +45,7 @@ def _saliency(preset: Preset, model: str, powers: list[int], objective: str) -> 
     return replace(block, model="vgg16")
 
 
+@suite
 def objectives(preset: Preset) -> tuple[Block, ...]:
     """Fig. 7, drawn at initialisation, and Fig. 8, drawn at the rewind point."""
     panel = partial(_panel, preset)

@@ -7,6 +7,7 @@ from benchmarks.plan.cell import Cell
 from benchmarks.plan.place import Place
 from benchmarks.plan.presets import Preset
 from benchmarks.plan.printed import Printed
+from benchmarks.plan.suite import suite
 
 SHOWN = {
     "none": "",
@@ -16,6 +17,7 @@ SHOWN = {
 }
 
 
+@suite
 def sanity_checks(preset: Preset) -> tuple[Block, ...]:
     return tuple(
         _panel(preset, model, powers, figure)

@@ -3,10 +3,12 @@
 from benchmarks.plan.block import Block, Line
 from benchmarks.plan.place import Place
 from benchmarks.plan.presets import Preset
+from benchmarks.plan.suite import suite
 
 SUITE = "sparsity-accuracy"
 
 
+@suite
 def sparsity_accuracy(preset: Preset) -> tuple[Block, ...]:
     return tuple(
         panel(preset, model, powers)

@@ -7,11 +7,13 @@ from benchmarks.plan.block import Block, Line
 from benchmarks.plan.cell import Cell
 from benchmarks.plan.place import DEFAULTS, Place, stated
 from benchmarks.plan.presets import Preset
+from benchmarks.plan.suite import suite
 from lottery.training.recipe import Recipe
 
 SUITE = "strong-tickets"
 
 
+@suite
 def strong_tickets(preset: Preset) -> tuple[Block, ...]:
     return tuple(_panel(preset, model, found) for model, found in preset.densities.items())
 

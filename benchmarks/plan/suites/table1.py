@@ -3,9 +3,11 @@
 from benchmarks.plan.block import Block, Line
 from benchmarks.plan.place import Place
 from benchmarks.plan.presets import Preset
+from benchmarks.plan.suite import suite
 from benchmarks.plan.suites.sanity_checks import checked
 
 
+@suite
 def table1(preset: Preset) -> tuple[Block, ...]:
     return _crbg(preset), _cts(preset)
 

@@ -3,8 +3,10 @@
 from benchmarks.plan.block import Block, Line
 from benchmarks.plan.place import Place
 from benchmarks.plan.presets import Preset
+from benchmarks.plan.suite import suite
 
 
+@suite
 def table2(preset: Preset) -> tuple[Block, ...]:
     return _crbg(preset), _cts(preset)
 

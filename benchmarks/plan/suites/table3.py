@@ -3,8 +3,10 @@
 from benchmarks.plan.block import Block, Line
 from benchmarks.plan.place import Place
 from benchmarks.plan.presets import Preset
+from benchmarks.plan.suite import suite
 
 
+@suite
 def table3(preset: Preset) -> tuple[Block, ...]:
     vit = Place("table3", "crbg", "III", preset, "vit_base", "cifar10")
     swin = Place("table3", "crbg", "III", preset, "swin_t", "cifar10")

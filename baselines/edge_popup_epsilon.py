@@ -24,7 +24,7 @@ def plan(
 ) -> dict[str, float]:
     """The perturbation, which all densities share, and the search."""
     perturbing = {f"perturbation {options}": options["perturbation_epochs"]}
-    return {**perturbing, f"search {density}": options["epochs"]}
+    return {**perturbing, f"search {options} {density}": options["epochs"]}
 
 
 @method("edge_popup_epsilon", own_weights=True, pruned_at="init", plan=plan)

@@ -1,10 +1,10 @@
 # make table2 [PRESET=demo|quick|paper] [SEEDS="0 1 2"] [ARGS="--only paper=cts"]
-# make compare METHOD=examples/my_method.py [COMPARISON=trained-tickets-2], and the same options
+# make compare METHOD=examples/my_method.py [COMPARISON=trained-tickets-3], and the same options
 PRESET ?= demo
 SEEDS ?=
 ARGS ?=
 METHOD ?=
-COMPARISON ?= trained-tickets-2
+COMPARISON ?= trained-tickets-3
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -12,7 +12,7 @@ RUN_OPTIONS = --preset $(PRESET) $(if $(SEEDS),--seeds $(SEEDS)) $(ARGS)
 # A list has no figure.
 PLOTS = $(if $(findstring --list,$(ARGS)),true,$(BIN)/python -m plots)
 SUITES := table1 table2 throughput sparsity-accuracy objectives saliency-gap sanity-checks layerwise \
-	table3 base-size lambda-grid strong-tickets
+	table3 base-size lambda-grid strong-tickets recipe
 
 .PHONY: help $(SUITES) compare report test lint data clean
 

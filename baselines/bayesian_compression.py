@@ -68,8 +68,8 @@ def compress(
     Args:
         make_scales: from the layout of the inputs and the device to the scales.
         threshold: inputs whose log dropout rate reaches it are removed.
-        first_deviation: upper bound on the standard deviation of the first layer's weights; without
-            it too many pixels are removed.
+        first_deviation: upper bound on the standard deviation of the first layer's weights, of
+            which the prior's is 1.
         lr, epochs, batch_size: of Adam, its rate falling linearly to zero.
         warm_up: fraction of the training over which the KL term is faded in.
 

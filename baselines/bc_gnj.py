@@ -72,10 +72,10 @@ def bc_gnj(
     """Learn a normal scale for every neuron's input; remove inputs of high log alpha.
 
     From the paper and its authors' code are the priors and posteriors, the bound on the first
-    layer's deviation, posteriors that start narrow, and Adam with 1e-3 at batch 128. The paper
-    looks at the histogram of log alpha for each network's threshold (its code has -2.8, -3 and -5
-    for the three layers of LeNet); one for all layers, the length, the falling rate and the
-    warm-up are ours.
+    layer's deviation, posteriors that start narrow, and Adam at batch 128. The paper reads a
+    threshold off the histogram of log alpha (its code has -2.8, -3 and -5 for LeNet's layers); one
+    threshold for all layers, rate, length and warm-up are ours: docs/cited-methods.md has what was
+    tried.
 
     Args:
         density: None; the threshold decides.

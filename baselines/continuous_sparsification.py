@@ -36,6 +36,7 @@ def continuous_sparsification(
     *,
     runner: Runner,
     use: str = "ticket",
+    rewind: bool = False,
     s0: float = 0.0,
     lam: float = 1e-8,
     beta: float = 200.0,
@@ -48,22 +49,24 @@ def continuous_sparsification(
     """Train weights and gates sigmoid(beta s) / sigmoid(s0) together, beta growing from 1 to
     `beta` in every round (Section 4, Algorithm 1 for ticket search).
 
-    Between rounds the weights go back to where `network` is and s <- min(beta s, s0), so what a
-    round suppressed stays so. The mask is s > 0 as beta grows without bound; the suite compares at
-    equal density, so the highest s are kept instead. In the paper s0 sets the density: higher is
-    denser.
+    Between rounds s <- min(beta s, s0), so what a round suppressed stays so; weights and momentum
+    go on, as in Algorithm 1 and the authors' code. The mask is s > 0 as beta grows without bound;
+    the suite compares at equal density, so the highest s are kept instead. In the paper s0 sets
+    the density: higher is denser.
 
     Args:
         use: "ticket": the mask over the weights of `network`, which are trained afterwards;
             "pruning": the mask over the weights of the last round, judged as they are.
-        lam: lambda times the sum of sigmoid(beta s).
+        rewind: whether the weights go back to where `network` is between rounds, and momentum
+            starts anew.
+        lam: lambda times the sum of the gates.
         rounds, epochs: rounds, and epochs of each.
-        lr, weight_decay, batch_size: of SGD with momentum 0.9, its rate divided by 10 at two thirds
-            and five sixths of a round; s has no weight decay.
+        lr, weight_decay, batch_size: of SGD with Nesterov momentum 0.9, its rate divided by 10 at
+            two thirds and five sixths of a round; s has no weight decay.
 
     Raises:
         UnknownName: another use.
-        BadInput: a density that is none, or that keeps no weight.
+        BadInput: an invalid density, or one that keeps no weight.
     """
     kept_count(density, network.layout.total)
     check_name("use", use, ["ticket", "pruning"])
@@ -75,27 +78,26 @@ def continuous_sparsification(
         {"params": [theta], "weight_decay": weight_decay},
         {"params": [s]},
     ]
-    optimiser = torch.optim.SGD(groups, lr=lr, momentum=0.9)
+    optimiser = torch.optim.SGD(groups, lr=lr, momentum=0.9, nesterov=True)
     stream = data.stream(batch_size, child(generator, "order"), augment=True)
     per_round = epochs * stream.steps_per_epoch
 
     @torch.no_grad()
-    def rewind() -> None:
-        """What happens between rounds; momentum starts anew with the weights."""
+    def between_rounds() -> None:
         s.copy_((beta * s).clamp_max(s0))
-        theta.copy_(begin)
-        for parameter in (theta, s):
-            optimiser.state[parameter]["momentum_buffer"].zero_()
+        if rewind:
+            theta.copy_(begin)
+            for parameter in (theta, s):
+                optimiser.state[parameter]["momentum_buffer"].zero_()
 
     def step(i: int) -> None:
         progress = i % per_round / per_round
         if progress == 0 and i > 0:
-            rewind()
-        hardness = beta**progress
+            between_rounds()
         x, y = stream[i]
-        open_ = torch.sigmoid(hardness * s)
-        logits = network.run(x, theta[:d] * gate(s, hardness, s0), theta[d:])
-        value = F.cross_entropy(logits, y) + lam * open_.sum()
+        gates = gate(s, beta**progress, s0)
+        logits = network.run(x, theta[:d] * gates, theta[d:])
+        value = F.cross_entropy(logits, y) + lam * gates.sum()
         theta.grad, s.grad = torch.autograd.grad(value, (theta, s))
         set_lr(optimiser, lr * 0.1 ** ((progress >= 2 / 3) + (progress >= 5 / 6)))
         optimiser.step()

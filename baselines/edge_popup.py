@@ -48,7 +48,7 @@ def edge_popup(
         As scores |score|, or where layers do not compete its rank in the layer, in [0, 1].
 
     Raises:
-        BadInput: a density that is none, or that keeps no weight.
+        BadInput: an invalid density, or one that keeps no weight.
         UnknownName: another scope.
     """
     layout = network.layout

@@ -55,7 +55,7 @@ def edge_popup_epsilon(
         lr, epochs, batch_size: of edge-popup.
 
     Raises:
-        BadInput: a density that is none, or that keeps no weight.
+        BadInput: an invalid density, or one that keeps no weight.
     """
     kept_count(density, network.layout.total)
     start = network.weights

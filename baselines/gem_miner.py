@@ -35,10 +35,10 @@ def gem_miner(
 ) -> Result:
     """Learn scores in [0, 1] whose rounding is the mask; freeze the lowest at zero (Algorithm 1).
 
-    Every step projects the scores to [0, 1]. After e of E epochs density^(e / E) of the weights
-    are not frozen, so that the last freezing leaves the density asked for. The search sees
-    augmented images, as in the authors' code. The paper tunes lambda and the rate for every
-    density; these are its values at 1.44%.
+    Every step projects the scores to [0, 1]. Freezing j of n leaves density^(j / n) of the weights;
+    as in the authors' code each comes one epoch after a multiple of `freeze_every`, so that 150
+    epochs have 29 freezings and end with four epochs of search. The search sees augmented images,
+    as there. The paper tunes lambda and the rate for every density; these are its values at 1.44%.
 
     Args:
         lam: of the penalty lam * |scores|^2.
@@ -50,7 +50,7 @@ def gem_miner(
         the weight was still alive.
 
     Raises:
-        BadInput: a density that is none, or that keeps no weight.
+        BadInput: an invalid density, or one that keeps no weight.
     """
     kept_count(density, network.layout.total)
     alive = torch.ones_like(network.weights)
@@ -58,11 +58,16 @@ def gem_miner(
     layout = network.layout
     start = torch.rand(layout.total, generator=child(generator, "scores", device="cpu"))
 
+    freezings = max(1, (epochs - 1) // freeze_every)
+
     def after_epoch(scores: Tensor, epoch: int) -> None:
-        if epoch % freeze_every == 0 or epoch == epochs:
+        number, early = divmod(epoch - 1, freeze_every)
+        # A search shorter than that freezes once, at its end.
+        if (0 < number <= freezings and not early) or (epochs <= freeze_every and epoch == epochs):
             within = Mask(layout, alive.bool())
             order[within.keep] = 2 * epoch + scores[within.keep].double()
-            alive.copy_(Mask.top(layout, scores, density ** (epoch / epochs), within).keep)
+            share = max(number, 1) / freezings
+            alive.copy_(Mask.top(layout, scores, density**share, within).keep)
 
     _, log = search_gates(
         network,

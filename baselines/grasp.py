@@ -1,10 +1,13 @@
 """GraSP (Wang, Zhang & Grosse 2020): pruning that preserves gradient flow."""
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from lottery.core.errors import check_name
 from lottery.core.network import Network
 from lottery.core.result import Result
 from lottery.data.batches import Data
@@ -21,7 +24,7 @@ def grasp(
     *,
     samples_per_class: int = 10,
     temperature: float = 200.0,
-    magnitude: bool = False,
+    criterion: str = "signed",
     rounds: int = 1,
 ) -> Result:
     """Score weights by -theta * Hg and remove the highest (Section 4, Eq. 8 and Algorithm 2).
@@ -33,31 +36,55 @@ def grasp(
     Args:
         samples_per_class: images of each class in the batch.
         temperature: the logits are divided by it.
-        magnitude: prune the lowest |theta * Hg| instead ("Pruning neural networks at
-            initialization: why are we missing the mark?", Frankle et al. 2021, Section 5).
+        criterion: "signed" as published. "magnitude": keep the highest |theta * Hg| ("Pruning
+            neural networks at initialization: why are we missing the mark?", Frankle et al. 2021,
+            Section 5). "cts_code": what the CTS authors' code computes and their Table I appears to
+            print: the highest theta * |Hg|, so that large positive weights are kept, with H taken
+            on images that were normalised twice.
         rounds: 1 as the paper.
 
     Raises:
-        BadInput: a density that is none, or that keeps no weight.
+        UnknownName: another criterion.
+        BadInput: an invalid density, or one that keeps no weight.
         ValueError: a class with too few images, or scores that are not finite.
     """
+    check_name("criterion", criterion, CRITERIA)
     x, y = data.balanced(samples_per_class, generator)
+    curved = data.normalised_again(x) if criterion == "cts_code" else x
 
     def score(gates: Tensor) -> Tensor:
         theta = (network.weights * gates).requires_grad_()
-        product = theta.detach() * hessian_gradient(network, theta, x, y, temperature)
-        return product.abs() if magnitude else product  # the highest of -product go first
+        product = hessian_gradient(network, theta, (curved, x), y, temperature)
+        return CRITERIA[criterion](theta.detach(), product)
 
     return prune_in_rounds(network, density, rounds, score)
 
 
+# From theta and Hg, each of shape (d,), to scores; -(-theta * Hg), as the highest of that go first.
+CRITERIA: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "signed": lambda theta, product: theta * product,
+    "magnitude": lambda theta, product: (theta * product).abs(),
+    "cts_code": lambda theta, product: theta * product.abs(),
+}
+
+
 def hessian_gradient(
-    network: Network, theta: Tensor, x: Tensor, y: Tensor, temperature: float
+    network: Network, theta: Tensor, images: tuple[Tensor, Tensor], y: Tensor, temperature: float
 ) -> Tensor:
-    """Hg of the loss at the prunable weights theta, shape (d,), by double backward."""
-    with sdpa_kernel(SDPBackend.MATH):  # fused attention has no second derivative
+    """Hg of the loss at the prunable weights theta, shape (d,), by double backward.
+
+    Args:
+        images: those that H is taken on and those that g is, mostly the same.
+    """
+
+    def gradient(x: Tensor, *, graph: bool) -> Tensor:
         logits = network.run(x, theta, network.rest) / temperature
         value = F.cross_entropy(logits, y)
-        (gradient,) = torch.autograd.grad(value, theta, create_graph=True)
-        (product,) = torch.autograd.grad(gradient, theta, gradient.detach())
+        return torch.autograd.grad(value, theta, create_graph=graph)[0]
+
+    curved, plain = images
+    with sdpa_kernel(SDPBackend.MATH):  # fused attention has no second derivative
+        differentiable = gradient(curved, graph=True)
+        g = differentiable.detach() if plain is curved else gradient(plain, graph=False)
+        (product,) = torch.autograd.grad(differentiable, theta, g)
     return product

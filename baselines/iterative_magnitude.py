@@ -65,7 +65,7 @@ def iterative_magnitude(
 
     Raises:
         ValueError: a pruning rate outside (0, 1).
-        BadInput: a density that is none, or that keeps no weight.
+        BadInput: an invalid density, or one that keeps no weight.
     """
     kept_count(density, network.layout.total)
     mask = Mask.full(network.layout, network.device)

@@ -10,7 +10,7 @@ from lottery.core.mask import Mask, kept_count
 from lottery.core.network import Network
 from lottery.core.result import Result
 from lottery.data.batches import Data
-from lottery.search.gates import drop_at, plan_share, search_epochs, search_gates
+from lottery.search.gates import drop_after, plan_share, search_epochs, search_gates
 from lottery.search.objectives import loss
 from lottery.search.pressures import ExpectedL0, GradBalance, Pressure
 from lottery.search.registry import method
@@ -42,7 +42,7 @@ def l0_hard_concrete(
         lam: lambda times the mean P(gate != 0) (Eq. 12); 0 lets GradBalance reach the density.
         search: "full", "half" or "quick": as many epochs as training, 1/2 or 1/8 of them.
         tau: temperature; the stretch is (-0.1, 1.1).
-        lr: Adam's learning rate, divided by 10 at 90% of the search.
+        lr: Adam's learning rate, divided by 10 towards the end as in CTS.
 
     Raises:
         BadInput: lambda negative or not finite, or a density that keeps no weight.
@@ -56,6 +56,7 @@ def l0_hard_concrete(
     relaxation = HardConcrete(tau)
     # P(gate != 0) starts at the density.
     start = torch.logit(torch.tensor(density), eps=1e-6).item() + relaxation.shift
+    epochs = search_epochs(runner.recipe.epochs, search)
     logits, log = search_gates(
         network,
         data,
@@ -64,9 +65,10 @@ def l0_hard_concrete(
         loss,
         start=torch.full_like(network.weights, start),
         optimiser=partial(torch.optim.Adam, lr=lr),
-        schedule=drop_at(0.9),
-        epochs=search_epochs(runner.recipe.epochs, search),
+        schedule=drop_after(0.88, epochs),
+        epochs=epochs,
         batch_size=runner.recipe.batch_size,
+        replicas=runner.recipe.replicas,
         generator=generator,
         runner=runner,
     )

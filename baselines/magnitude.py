@@ -25,7 +25,7 @@ def magnitude(
             "uniform", "erk", or a ticket file.
 
     Raises:
-        BadInput: a density that is none or keeps no weight, or layers as in keep_layerwise.
+        BadInput: a density that is invalid or keeps no weight, or layers as in keep_layerwise.
     """
     scores = network.weights.abs()
     return Result(keep_layerwise(network.layout, scores, density, layers), scores=scores)

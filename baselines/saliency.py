@@ -37,7 +37,7 @@ def saliency(
 
     Raises:
         UnknownName: no such objective.
-        BadInput: a density that is none, or that keeps no weight.
+        BadInput: an invalid density, or one that keeps no weight.
         ValueError: a class with too few images, or scores that are not finite.
     """
     objective_of = objectives[objective]

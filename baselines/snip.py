@@ -31,7 +31,7 @@ def snip(
         rounds: 1 as the paper; more prune step by step (de Jorge et al. 2021, iterative SNIP).
 
     Raises:
-        BadInput: a density that is none, or that keeps no weight.
+        BadInput: an invalid density, or one that keeps no weight.
         ValueError: a class with too few images, or scores that are not finite.
     """
     batch = Batch(network, *data.balanced(samples_per_class, generator))

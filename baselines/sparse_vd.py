@@ -48,7 +48,7 @@ def sparse_vd(
         The mask over the trained weights, which are judged as they are.
 
     Raises:
-        BadInput: a density that is none, or that keeps no weight.
+        BadInput: an invalid density, or one that keeps no weight.
         ValueError: weights or variances that are not finite in the end.
     """
     if density is not None:

@@ -27,7 +27,7 @@ def synflow(
     statistics. Everything is in float64, because R of a deep network overflows float32.
 
     Raises:
-        BadInput: a density that is none, or that keeps no weight.
+        BadInput: an invalid density, or one that keeps no weight.
         ValueError: scores that are not finite.
     """
     twin = absolute_twin(network)

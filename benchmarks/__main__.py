@@ -1,8 +1,6 @@
 """python -m benchmarks <suite>: run what is missing of a table, then print it."""
 
-import sys
-
-from benchmarks.cli.suite import main
+from lottery.core.entry import run
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run("benchmarks.cli.suite")

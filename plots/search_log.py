@@ -28,7 +28,7 @@ def draw(tables: Tables) -> Figure:
                 wanted = f" at {style.removed(float(str(density)))}" if density else ""
                 look = look._replace(label=look.label + wanted)
                 style.mean_line(ax, group, "epoch", "shown", look, markersize=3)
-        if "density" in column:
+        if "density" in column and (part["shown"] > 0).any():  # a short search may open no gate
             ax.set_yscale("log")
         ax.set_ylabel(PANELS[column])
         ax.set_title(f"{model}, {dataset}")

@@ -28,7 +28,7 @@ _RED, _PINK, _OLIVE, _GREY, _BLACK = "#D55E00", "#CC79A7", "#8A7D00", "#767676",
 LOOKS = {
     "cts kl": Look("CTS-KL", _BLUE, "o", "-"),
     "cts kl quick": Look("Quick CTS-KL", _BLUE, "o", "--"),
-    "cts kl quick noise": Look("Quick CTS-KL, noise alone", _BLUE, "o", "-."),
+    "cts kl quick, as the text": Look("Quick CTS-KL, as the text", _BLUE, "o", "-."),
     "cts gradbalance": Look("Quick CTS, GradBalance", _BLUE, "H", "-"),
     "cts lagrange": Look("Quick CTS, Lagrange", _BLUE, "H", "--"),
     "cts loss": Look("CTS-loss", _SKY, "s", "--"),
@@ -40,12 +40,12 @@ LOOKS = {
     "continuous_sparsification": Look("Cont. sparsification", _BLUE, "<", "-."),
     "gem_miner": Look("Gem-Miner", _SKY, ">", "-."),
     "crbg": Look("CRBG", _GREEN, "D", "-"),
-    "crbg gradbalance": Look("CRBG, GradBalance", _GREEN, "d", "-"),
-    "crbg lagrange": Look("CRBG, Lagrange", _GREEN, "D", "--"),
+    "crbg, GradBalance": Look("CRBG, GradBalance", _GREEN, "d", "-"),
+    "crbg, Lagrange": Look("CRBG, Lagrange", _GREEN, "D", "--"),
     "ltr": Look("LTR", _RED, "^", "--"),
     "imp": Look("IMP", _RED, "v", ":"),
     "edge_popup": Look("Edge-popup", _GREEN, "P", ":"),
-    "edge_popup global": Look("Edge-popup, global", _OLIVE, "P", "-"),
+    "edge_popup, global": Look("Edge-popup, global", _OLIVE, "P", "-"),
     "edge_popup_epsilon": Look("Edge-popup, epsilon", _GREEN, "H", "-."),
     "sparse_vd": Look("Sparse VD", _PINK, "8", "--"),
     "snip": Look("SNIP", _ORANGE, "d", "--"),
@@ -55,7 +55,7 @@ LOOKS = {
     "saliency": Look("Saliency", _ORANGE, "*", ":"),
     "magnitude": Look("Magnitude", _PINK, "p", ":"),
     "random": Look("Random", _GREY, "X", "--"),
-    "random erk": Look("Random, ERK", _GREY, "o", ":"),
+    "random, ERK": Look("Random, ERK", _GREY, "o", ":"),
     "dense": Look("Dense", _BLACK, "*", "-."),
 }
 ABLATIONS = {
@@ -66,18 +66,12 @@ ABLATIONS = {
 }
 
 
-# Options of which a method has a line each, and what they add to its key in LOOKS.
-TOLD_APART = {
-    "layers=erk": "erk",
-    "pressure=gradbalance": "gradbalance",
-    "pressure=lagrange": "lagrange",
-    "scope=global": "global",
-    "noise_alone=True": "noise",
-}
-
-
 def look(name: str) -> Look:
-    """The look of a method; grey for one that the suite does not know."""
+    """The look of a method; a variant without one of its own has its method's, and grey is for a
+    method that the suite does not know."""
+    known, _, variant = name.partition(", ")
+    if name not in LOOKS and variant and known in LOOKS:
+        return LOOKS[known]._replace(label=f"{LOOKS[known].label}, {variant}", line="-.")
     return LOOKS.get(name, Look(name, "#444444", "p", "-."))
 
 
@@ -93,16 +87,14 @@ def shades(seen: Look, count: int) -> list[Look]:
 
 
 def method_id(row: "pd.Series[Any]") -> str:
-    """The key of LOOKS for a result row: objectives, short searches and layer shares are told
-    apart."""
+    """The key of LOOKS for a result row: "method objective quick, variant", what it has of them."""
     parts = [str(row["method"])]
     if isinstance(row["objective"], str):
         parts.append(row["objective"])
     if row.get("search") == "quick":
         parts.append("quick")
-    options = row["options"]
-    parts += [word for option, word in TOLD_APART.items() if option in str(options)]
-    return " ".join(parts)
+    variant = row.get("variant")
+    return " ".join(parts) + (f", {variant}" if isinstance(variant, str) and variant else "")
 
 
 def method_ids(rows: pd.DataFrame) -> list[str]:

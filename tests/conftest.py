@@ -37,6 +37,27 @@ def digits(digits_images: Images) -> Data:
     return Data(part, DATASETS["digits"], Normalisation.of(part))
 
 
+class RecordedData(Data):
+    """Digits that remember which images were handed out, batch by batch."""
+
+    def __init__(self, images: Images) -> None:
+        super().__init__(images, DATASETS["digits"], Normalisation.of(images))
+        self.taken: list[tuple[int, ...]] = []
+
+    def finish(self, pixels: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
+        self.taken.append(tuple(index.tolist()))
+        return super().finish(pixels, index)
+
+
+def first(images: Images, count: int) -> Images:
+    """The first so many images."""
+    return Images(images.images[:count], images.labels[:count])
+
+
+# By replicas: the parts of a batch of 40, and of one of 4, where an image alone makes no part.
+PARTS = {1: {40: [40], 4: [4]}, 2: {40: [20, 20], 4: [2, 2]}, 4: {40: [10] * 4, 4: [2, 2]}}
+
+
 def tiny_module(seed: int = 0) -> nn.Module:
     """A small convolutional network for digits: 2 prunable layers, 436 prunable weights.
 

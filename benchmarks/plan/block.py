@@ -14,11 +14,13 @@ class Line:
         label: the method as the table names it.
         cell: the cell for seed 0; None for a line that is only printed beside the others.
         printed: what the paper prints here; None where it prints nothing.
+        explained: why the printed value is another method's or setting's, if it is.
     """
 
     label: str
     cell: Cell | None
     printed: Printed | None = None
+    explained: str = ""
 
 
 @dataclass(frozen=True)

@@ -6,41 +6,36 @@ from collections.abc import Collection, Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any
 
+from lottery.core.initialisation import Initialisation
 from lottery.training.recipe import Recipe
 
 # The version of the rules that make rows comparable: splits, recipes, counting. CHANGELOG.md says
 # when and why it moves.
-PROTOCOL = 2
+PROTOCOL = 3
 # (method, field, value): cells of a method whose results a change of that method alone has altered
 # within this protocol. Each entry gives them another key, so that earlier rows are not used.
-REVISED = (
-    ("edge_popup", "dataset", "cifar10"),
-    ("edge_popup", "dataset", "digits"),
-    ("edge_popup_epsilon", "dataset", "cifar10"),
-    ("edge_popup_epsilon", "dataset", "digits"),
-    ("gem_miner", "dataset", "cifar10"),
-    ("gem_miner", "dataset", "digits"),
-    ("synflow", "ablation", "invert"),
-    # Where a layer's share of so small a density was rounded to none.
-    *(
-        (method, "density", 0.8**power)
-        for method in ("edge_popup", "edge_popup_epsilon")
-        for power in (26, 32, 38, 40, 42)
-    ),
-)
+REVISED: tuple[tuple[str, str, Any], ...] = ()
+
+
+# Fields of a cell that say where it is printed and how it is called there.
+PLACE = ("suite", "paper", "table", "preset", "variant")
 
 
 @dataclass(frozen=True)
 class Cell:
     """One (task, method, options, density, ablation, seed).
 
-    `suite`, `paper`, `table` and `preset` say where it is printed and take no part in its key.
+    `suite`, `paper`, `table` and `preset` say where it is printed, `variant` what it is called
+    there; they take no part in its key.
 
     Attributes:
+        variant: what tells it from other cells of its method, in words for people; else empty.
         options: of the method, those that are not at their default.
         density: fraction of prunable weights to keep; None where the method decides.
-        pruned_at: "init" or "rewind".
-        weights, norm_scale, kept: see lottery.models.initialisation.initialise.
+        pruned_at: "init" or "rewind": the weights that the ticket lies over.
+        searched_at: where the method draws, if it is elsewhere: "rewind" for a mask that is then
+            laid over the initial weights.
+        initialisation: of the weights, norms and biases.
         validation: fraction of the training set that is held out of it and judged on in place of
             the test set.
         trajectory: whether the search is judged after every epoch, for a figure.
@@ -63,14 +58,19 @@ class Cell:
     seed: int = 0
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)
     ablation: str = "none"
-    weights: str = "kaiming_normal"
-    norm_scale: str = "uniform"
-    kept: float = 1.0
+    searched_at: str = ""
+    initialisation: Initialisation = field(default_factory=Initialisation)
     recipe: Recipe = field(default_factory=Recipe)
     judged: str | None = None
     validation: float = 0.0
     trajectory: bool = False
     source: str = ""
+    variant: str = ""
+
+    @property
+    def drawn_at(self) -> str:
+        """Where the method draws, "init" or "rewind"."""
+        return self.searched_at or self.pruned_at
 
     @property
     def key(self) -> str:
@@ -79,7 +79,9 @@ class Cell:
 
     def identity(self) -> dict[str, Any]:
         """What determines the result, fields at their default left out."""
-        kept = without_defaults(self, leave_out=("suite", "paper", "table", "preset", "recipe"))
+        kept = without_defaults(self, leave_out=(*PLACE, "recipe"))
+        if "initialisation" in kept:
+            kept["initialisation"] = without_defaults(self.initialisation)
         kept |= {"recipe": without_defaults(self.recipe), "protocol": PROTOCOL}
         if revision := sum(self.method == m and getattr(self, f) == v for m, f, v in REVISED):
             kept["revision"] = revision
@@ -104,7 +106,7 @@ def without_defaults(thing: Any, leave_out: Collection[str] = ()) -> dict[str, A
     kept = {}
     for f in fields(thing):
         default = f.default if f.default_factory is MISSING else f.default_factory()
-        if f.name not in leave_out and values[f.name] != default:
+        if f.name not in leave_out and getattr(thing, f.name) != default:
             kept[f.name] = values[f.name]
     return kept
 

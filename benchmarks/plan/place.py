@@ -7,6 +7,7 @@ from typing import Any
 from benchmarks.plan.cell import Cell
 from benchmarks.plan.presets import Preset
 from benchmarks.plan.printed import Printed, printed_values
+from lottery.core.initialisation import Initialisation
 from lottery.training.recipe import Recipe
 
 # Of options that suites set for a whole figure. They stand in the methods' signatures, whose import
@@ -24,6 +25,10 @@ def stated(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if defaults.get(name) != value}
 
 
+# Of a network that is never trained: norms neither scale nor shift, and there are no biases.
+FROZEN = Initialisation(norm_scale="one", bias="zero")
+
+
 @dataclass(frozen=True)
 class Place:
     """Where cells are printed, what they run on and how they are judged.
@@ -39,7 +44,14 @@ class Place:
     dataset: str
     judged: str | None = None
 
-    def cell(self, method: str, density: float | None, pruned_at: str, **options: Any) -> Cell:
+    def cell(
+        self,
+        method: str,
+        density: float | None,
+        pruned_at: str,
+        variant: str = "",
+        **options: Any,
+    ) -> Cell:
         """A cell on weights as CTS initialises them, trained by the preset's recipe if at all."""
         return Cell(
             suite=self.suite,
@@ -54,6 +66,7 @@ class Place:
             options={**self.preset.options(method, self.model), **options},
             recipe=self.preset.recipe(self.model),
             judged=self.judged,
+            variant=variant,
         )
 
     def frozen_cell(self, method: str, density: float | None, **more: Any) -> Cell:
@@ -62,11 +75,12 @@ class Place:
         `more` are fields of Cell. The training recipe plays no part.
         """
         cell = self.cell(method, density, "init")
-        return replace(cell, norm_scale="one", recipe=Recipe(), **more)
+        return replace(cell, **{"initialisation": FROZEN, "recipe": Recipe(), **more})
 
     def edge_popup(self, density: float, method: str = "edge_popup") -> Cell:
         """Edge-popup on the weights its paper found best: signed constants, scaled by density."""
-        return self.frozen_cell(method, density, weights="signed_constant", kept=density)
+        scaled = replace(FROZEN, weights="signed_constant", kept=density)
+        return self.frozen_cell(method, density, initialisation=scaled)
 
     def printed(self, method: str, sparsity: str) -> Printed:
         return printed_values()[self.paper, self.table, method, self.model, self.dataset, sparsity]

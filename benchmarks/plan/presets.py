@@ -1,11 +1,11 @@
 """Presets: how far a suite is scaled down, read from presets.toml."""
 
-import tomllib
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from benchmarks.plan.toml_file import PRESET, read_toml, table_of
 from lottery.core.errors import check_name
 from lottery.training.recipe import Recipe
 
@@ -72,7 +72,9 @@ class Preset:
 @cache
 def load_presets() -> dict[str, Preset]:
     """All presets by name."""
-    table = tomllib.loads(files("benchmarks.plan").joinpath("presets.toml").read_text())
+    file = files("benchmarks.plan").joinpath("presets.toml")
+    table = read_toml(file)
+    table_of(PRESET)(table, f"{file}, presets")
     return {name: preset_of(name, **content) for name, content in table.items()}
 
 

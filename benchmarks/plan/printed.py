@@ -34,7 +34,7 @@ class Printed:
 @cache
 def printed_values() -> dict[tuple[str, ...], Printed]:
     """Every number the papers print, by (paper, table, method, model, dataset, sparsity)."""
-    text = files("benchmarks.plan").joinpath("paper_values.csv").read_text()
+    text = files("benchmarks.plan").joinpath("paper_values.csv").read_text("utf-8")
     names = ("paper", "table", "method", "model", "dataset", "sparsity_percent")
     return {
         tuple(row[name] for name in names): Printed(

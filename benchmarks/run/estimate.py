@@ -1,5 +1,6 @@
 """What a cell costs, before it is run: the pieces of work that it needs, in epochs and seconds."""
 
+import math
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -33,17 +34,20 @@ class Piece:
 def pieces(cell: Cell, device: torch.device, precision: str) -> list[Piece]:
     """Pretraining, search and training of a cell, as far as each is needed."""
     recipe, method = cell.recipe, methods[cell.method]
-    rewind = recipe.rewind_epochs if cell.pruned_at == "rewind" else 0.0
+    rewind = recipe.rewind_epochs if cell.drawn_at == "rewind" else 0.0
     task = (cell.model, cell.dataset, str(cell.seed), cell.pruned_at, str(without_defaults(recipe)))
     options = {**method.options, **cell.options}
     found: list[tuple[tuple[str, ...], float, int]] = []
     if rewind:
         found.append((("pretraining",), rewind, recipe.batch_size))
     for name, epochs in method.plan(recipe, rewind, cell.density, options).items():
-        found.append(((cell.method, name), epochs, options.get("batch_size", recipe.batch_size)))
+        asked = options.get("batch_size")
+        batch = asked if isinstance(asked, int) and asked > 0 else recipe.batch_size
+        found.append(((cell.method, name), epochs, batch))
     if is_trained(cell):
         training = ("training", cell.method, str(options), str(cell.density), cell.ablation)
-        found.append((training, recipe.epochs - rewind, recipe.batch_size))
+        start = rewind if cell.pruned_at == "rewind" else 0.0
+        found.append((training, recipe.epochs - start, recipe.batch_size))
     return [
         _piece((*task, *name), epochs, batch, cell, device, precision)
         for name, epochs, batch in found
@@ -62,8 +66,8 @@ def _piece(
     batch = min(batch_size, size)
     flops = 3 * batch * forward_flops(cell.model, cell.dataset)
     seconds = step_overhead(device) + flops / (0.5 * matrix_rate(device, precision))
-    steps = epochs * (size // batch)
-    return Piece(name, epochs, steps * batch, steps * seconds)
+    steps = epochs * math.ceil(size / batch)
+    return Piece(name, epochs, epochs * size, steps * seconds)
 
 
 def listing(
@@ -107,11 +111,12 @@ def forward_flops(model: str, dataset: str) -> float:
     facts = DATASETS[dataset]
     network = build(model, facts.shape, facts.classes, 0)
     images = 2
+    layers = [network.module.get_submodule(name) for name in network.layout.layer_names]
     with torch.no_grad():
-        outputs = network.features(torch.zeros(images, *facts.shape))
+        calls, _ = network.calls(layers, torch.zeros(images, *facts.shape))
     # Every weight is used once per output position, and there are as many of each channel.
-    layers = zip(outputs, network.layout.entries, strict=True)
-    return 2 * sum(out.numel() / e.shape[0] * e.size for out, e in layers) / images
+    weights = ((output, layer.get_parameter("weight")) for layer, output in calls)
+    return 2 * sum(out.numel() / len(w) * w.numel() for out, w in weights) / images
 
 
 @cache

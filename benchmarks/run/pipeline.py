@@ -1,10 +1,10 @@
 """From a cell to its row: the straight line."""
 
+import math
 from copy import copy, deepcopy
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from benchmarks.plan.cell import Cell
+from benchmarks.results.columns import Details
 from benchmarks.results.provenance import commit
-from benchmarks.results.store import Details
+from benchmarks.run.apart import Drawing, errand_of
 from benchmarks.run.closed_test_set import (
     RuleBroken,
     closed_test_set,
@@ -22,16 +23,18 @@ from benchmarks.run.closed_test_set import (
     require_open,
 )
 from benchmarks.run.devices import device_name
-from benchmarks.run.methods import is_trained, methods
+from benchmarks.run.method_process import Code
+from benchmarks.run.methods import code_apart, is_trained, methods
 from benchmarks.run.outcome import as_found, at_stage, pack, unpack
 from benchmarks.run.row import Costs, Weights, make_row, parameters_hash
 from benchmarks.run.side_tables import make_details
 from benchmarks.run.stages import Facts, Spent, Stage, StageKeeper, Stages, Tensors
 from benchmarks.run.watch import Watch
 from lottery.core.ablations import ablate
+from lottery.core.finite import require_finite, require_finite_values
 from lottery.core.mask import Mask
 from lottery.core.network import Network
-from lottery.core.randomness import derive, generator
+from lottery.core.randomness import derive, generator, seeded_globals
 from lottery.core.result import Result
 from lottery.core.ticket import Ticket
 from lottery.data import DATASETS, hold_out, load
@@ -42,18 +45,24 @@ from lottery.training.runner import Runner
 from lottery.training.train import evaluate, train
 
 NOTHING = Spent(0.0, 0)
-OBJECTIVE_BATCHES = 8
 
 
 @dataclass(frozen=True)
 class Bench:
-    """Where cells run: folders, device, precision, and who may stop them."""
+    """Where cells run: folders, device, precision, and who may stop them.
+
+    Attributes:
+        cached_only: whether stages are taken from the cache alone.
+        cell_limit: seconds that a method from outside the suite may take to draw.
+    """
 
     data_root: Path
     cache_root: Path
     device: torch.device
     precision: str
     watch: Watch
+    cached_only: bool = False
+    cell_limit: float = 86400.0
 
 
 def run_cell(cell: Cell, bench: Bench) -> tuple[dict[str, Any], Details]:
@@ -63,12 +72,13 @@ def run_cell(cell: Cell, bench: Bench) -> tuple[dict[str, Any], Details]:
     found, search, before_search = work.draw(dense)
     ticket, start = work.ticket(found, dense)
     work.save(ticket, of_seed=start is dense and work.start_step == 0)
-    before = after = evaluate(start, work.test, ticket.mask.keep.float())
+    judge = partial(evaluate, data=work.test, part_size=cell.recipe.part_size)
+    before = after = judge(start, gates=ticket.mask.keep.float())
     judged, training = start, NOTHING
     if is_trained(cell):
         judged, training = work.train(start, ticket)
-        after = evaluate(judged, work.test)
-    soft = None if found.soft_gates is None else evaluate(dense, work.test, found.soft_gates)
+        after = judge(judged)
+    soft = None if found.soft_gates is None else judge(dense, gates=found.soft_gates)
     costs = Costs(pretraining, search, training)
     weights = Weights(
         before_search if start is dense else parameters_hash(start), parameters_hash(judged)
@@ -77,6 +87,7 @@ def run_cell(cell: Cell, bench: Bench) -> tuple[dict[str, Any], Details]:
         raise ValueError(f"{cell.method} is to leave the weights frozen, but they have changed")
     row = make_row(cell, ticket, weights, judged, before, after, soft, costs, len(work.data))
     values = work.objectives(start, ticket) if cell.judged == "objectives" else {}
+    require_finite_values("the ticket's objectives", values)
     return row, make_details(cell, ticket.mask, found.log, values)
 
 
@@ -105,10 +116,18 @@ class CellWork:
         self.cell = cell
         self.bench = bench
         self.data, _ = self._load()
-        self.stages = Stages(bench.cache_root, self.data, bench.watch, device_name(bench.device))
+        self.stages = Stages(
+            bench.cache_root,
+            self.data,
+            bench.watch,
+            device_name(bench.device),
+            cached_only=bench.cached_only,
+        )
         per_epoch = self.data.steps_per_epoch(cell.recipe.batch_size)
+        step_of = {"init": 0, "rewind": cell.recipe.rewind_step(per_epoch)}
+        self.draw_step = step_of[cell.drawn_at]
+        self.start_step = step_of[cell.pruned_at]
         self.end_step = cell.recipe.steps(per_epoch)
-        self.start_step = cell.recipe.rewind_step(per_epoch) if cell.pruned_at == "rewind" else 0
 
     @property
     def test(self) -> Data:
@@ -118,13 +137,15 @@ class CellWork:
         cell, bench = self.cell, self.bench
         return load_task(cell.dataset, bench.data_root, bench.device, cell.validation)
 
-    def _task(self) -> dict[str, Any]:
-        """What determines the dense weights at the step where the method draws."""
-        not_task = "method options density ablation pruned_at source revision judged".split()
+    def _task(self, step: int) -> dict[str, Any]:
+        """What determines the dense weights at a step."""
+        not_task = (
+            "method options density ablation pruned_at searched_at source revision judged"
+        ).split()
         cell = self.cell.identity()
         return {
             **{name: value for name, value in cell.items() if name not in not_task},
-            "start_step": self.start_step,
+            "start_step": step,
             "device": self.bench.device.type,
             "precision": self.bench.precision,
         }
@@ -132,10 +153,10 @@ class CellWork:
     def dense_weights(self) -> tuple[Network, Spent]:
         """The network at step k, or at initialisation."""
         network = self._initial(self.cell.seed)
-        if self.start_step == 0:
+        if self.draw_step == 0:
             return network, NOTHING
         full = Mask.full(network.layout, network.device)
-        stage = self._train_stage("dense", network, full, range(self.start_step))
+        stage = self._train_stage("dense", network, full, range(self.draw_step))
         return at_stage(network, stage), stage.spent
 
     def draw(self, dense: Network) -> tuple[Result, Spent, str]:
@@ -148,34 +169,68 @@ class CellWork:
         cell, method = self.cell, methods[self.cell.method]
 
         def find(keeper: StageKeeper) -> tuple[Tensors, Facts]:
-            with keeper.uncharged():
-                mine = twin(dense)
-                before = parameters_hash(dense), fingerprint(self.data)
-            runner = StagedRunner(self, keeper, dense)
-            lent = {"runner": runner} if method.wants_runner else {}
-            source = generator(cell.seed, "method", cell.method)
-            with torch.random.fork_rng(), closed_test_set():
-                torch.manual_seed(derive(cell.seed, "global", cell.method))
-                result = method.draw(mine, self.data, cell.density, source, **cell.options, **lent)
-            with keeper.uncharged():
-                after = parameters_hash(mine), fingerprint(self.data)
-            for thing, old, new in zip(("weights", "training data"), before, after, strict=True):
-                if old != new:
-                    raise RuleBroken(f"{cell.method} changed the {thing} that it was given")
+            code = code_apart(method)
+            result = (
+                self._draw_here(dense, keeper)
+                if code is None
+                else self._draw_apart(code, dense, keeper)
+            )
             found = as_found(result, dense, cell)
             if found.trained and not method.own_weights:
                 raise RuleBroken(f"{cell.method} returned trained weights without own_weights=True")
-            return pack(found), {"log": found.log, "weights_sha256": before[0]}
+            require_finite(scores=found.scores, gates=found.soft_gates)
+            if found.trained:
+                require_finite(weights=found.trained.weights, parameters=found.trained.rest)
+            for epoch, line in enumerate(found.log, start=1):
+                require_finite_values(f"epoch {epoch} of the search", line)
+            return pack(found), {"log": found.log, "weights_sha256": parameters_hash(dense)}
+
+        def fits(stage: Stage) -> tuple[Result, str]:
+            log, weights = stage.facts["log"], str(stage.facts["weights_sha256"])
+            if not all(isinstance(line, dict) for line in log):
+                raise ValueError("its log is none")
+            return unpack(stage, dense), weights
 
         options = {"method": cell.method, "options": dict(cell.options), "density": cell.density}
         options |= {k: v for k, v in cell.identity().items() if k in ("source", "revision")}
-        stage = self.stages.get("found", {**self._task(), **options}, find)
+        stage = self.stages.get("found", {**self._task(self.draw_step), **options}, find, fits)
         return unpack(stage, dense), stage.spent, stage.facts["weights_sha256"]
+
+    def _draw_apart(self, code: Code, dense: Network, keeper: StageKeeper) -> Result | Tensor:
+        """A method from outside the suite, in a process of its own."""
+        cell, bench = self.cell, self.bench
+        errand = errand_of(code, cell, self.data, dense, self.draw_step, bench.data_root)
+
+        def train(network: Network, mask: Mask) -> Network:
+            return self.train_from(self.draw_step, network, mask)[0]
+
+        limit = bench.cell_limit
+        return Drawing(errand, dense, self.data, keeper, train, bench.watch, limit).result()
+
+    def _draw_here(self, dense: Network, keeper: StageKeeper) -> Any:
+        """A method of the suite, in this process, on a copy of the network."""
+        cell, method = self.cell, methods[self.cell.method]
+        with keeper.uncharged():
+            mine = twin(dense)
+            before = parameters_hash(dense), fingerprint(self.data)
+        lent = {"runner": StagedRunner(self, keeper, dense)} if method.wants_runner else {}
+        source = generator(cell.seed, "method", cell.method)
+        with seeded_globals(derive(cell.seed, "global", cell.method)), closed_test_set():
+            result = method.draw(mine, self.data, cell.density, source, **cell.options, **lent)
+        with keeper.uncharged():
+            after = parameters_hash(mine), fingerprint(self.data)
+        for thing, old, new in zip(("weights", "training data"), before, after, strict=True):
+            if old != new:
+                _loaded.cache_clear()  # the cells after it take the data from its files again
+                raise RuleBroken(f"{cell.method} changed the {thing} that it was given")
+        return result
 
     def ticket(self, found: Result, dense: Network) -> tuple[Ticket, Network]:
         """The ticket after the cell's ablation, and the network that it lies over."""
         seed = self.cell.seed
         own = found.trained or dense
+        if self.start_step < self.draw_step:
+            own = self._initial(seed)
         drawn = Ticket(found.mask, seed, own.weights, own.rest, found.scores)
         ticket = ablate(
             self.cell.ablation,
@@ -192,7 +247,7 @@ class CellWork:
         cell = self.cell
         provenance = {name: str(value) for name, value in cell.identity().items()}
         # What lottery.tools.rebuild needs is said even where it is the default.
-        provenance |= {name: str(getattr(cell, name)) for name in ("weights", "norm_scale", "kept")}
+        provenance |= cell.initialisation.facts()
         provenance |= {"precision": self.bench.precision, "commit": commit()}
         provenance |= {"version": version("lottery-benchmarks")}
         ticket = replace(ticket, scores=None, provenance=provenance)
@@ -206,14 +261,19 @@ class CellWork:
         A training is known by its mask and its start, so a level of LTR's chain is also the ticket
         of its density.
         """
-        steps = range(self.start_step, self.end_step)
-        stage = self._train_stage("trained", start, ticket.mask, steps)
+        return self.train_from(self.start_step, start, ticket.mask)
+
+    def train_from(self, step: int, start: Network, mask: Mask) -> tuple[Network, Spent]:
+        """Train a network under a mask from a step to the recipe's end."""
+        stage = self._train_stage("trained", start, mask, range(step, self.end_step))
         return at_stage(start, stage), stage.spent
 
     def objectives(self, start: Network, ticket: Ticket) -> dict[str, float]:
-        """Every objective's mean over fixed batches of training images, the ticket untrained."""
+        """Every objective's mean over a random quarter of the training images, in batches of one
+        part each; the same quarter for every ticket of a seed, which is untrained."""
         order = generator(self.cell.seed, "objective values")
-        batches = islice(self.data.epoch(self.cell.recipe.batch_size, order), OBJECTIVE_BATCHES)
+        stream = self.data.stream(self.cell.recipe.part_size, order)
+        batches = (stream[i] for i in range(math.ceil(stream.steps_per_epoch / 4)))
         return measure(start, ticket.mask.keep.float(), batches)
 
     def _initial(self, seed: int) -> Network:
@@ -223,9 +283,7 @@ class CellWork:
             facts.shape,
             facts.classes,
             seed,
-            weights=cell.weights,
-            norm_scale=cell.norm_scale,
-            kept=cell.kept,
+            initialisation=cell.initialisation,
             device=self.bench.device,
             precision=self.bench.precision,
         )
@@ -234,10 +292,14 @@ class CellWork:
         def make(keeper: StageKeeper) -> tuple[Tensors, Facts]:
             recipe, seed = self.cell.recipe, self.cell.seed
             trained = train(start, mask, self.data, recipe, seed, steps, keeper)
+            require_finite(trained_weights=trained.weights, trained_parameters=trained.rest)
             return {"weights": trained.weights, "rest": trained.rest}, {}
 
         content = {"mask": mask.sha256, "start": parameters_hash(start)}
-        return self.stages.get(kind, {**self._task(), **content}, make)
+        # The dense weights are those at the end of their steps, a ticket's start at their start.
+        task = self._task(steps.stop if kind == "dense" else steps.start)
+        fits = partial(at_stage, start)
+        return self.stages.get(kind, {**task, **content}, make, fits)
 
 
 class StagedRunner(Runner):
@@ -247,19 +309,20 @@ class StagedRunner(Runner):
     def __init__(self, work: CellWork, keeper: StageKeeper, dense: Network) -> None:
         cell = work.cell
         judge = self._judge if cell.trajectory else None
-        super().__init__(work.data, cell.recipe, cell.seed, work.start_step, keeper, judge)
+        super().__init__(work.data, cell.recipe, cell.seed, work.draw_step, keeper, judge)
         self._work = work
         self._dense = dense
         self._uncharged = keeper.uncharged
 
     def _judge(self, network: Network, mask: Tensor, soft_gates: Tensor) -> list[Tensor]:
         with self._uncharged(), opened_test_set():
-            found = [evaluate(network, self._work.test, gates) for gates in (mask, soft_gates)]
+            judge = partial(evaluate, network, self._work.test, part_size=self.recipe.part_size)
+            found = [judge(gates) for gates in (mask, soft_gates)]
             return [torch.tensor(accuracy.top1, device=network.device) for accuracy in found]
 
     def train(self, network: Network, mask: Mask) -> Network:
         start = self._dense.at(network.weights, network.rest)
-        return self._work.train(start, Ticket(mask, self.seed))[0]
+        return self._work.train_from(self.start_step, start, mask)[0]
 
 
 def twin(network: Network) -> Network:

@@ -98,7 +98,7 @@ def make_row(
         "commit": commit(),
         "finished_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "options": " ".join(f"{name}={value}" for name, value in sorted(cell.options.items())),
-        "initialisation": f"{cell.weights} norm_scale={cell.norm_scale} kept={cell.kept:g}",
+        "initialisation": str(cell.initialisation),
         "layers_emptied": mask.layers_emptied(),
         "accuracy_soft_gates": "" if soft is None else f"{soft.top1:.4f}",
         "weights_sha256": weights.before,
@@ -106,6 +106,7 @@ def make_row(
         "weights_sha256_after": weights.after,
         "validation": f"{cell.validation:g}" if cell.validation else "",
         "source": cell.source,
+        "variant": cell.variant,
         "architecture": architecture(mask),
     }
 

@@ -98,7 +98,9 @@ class Task:
         network = build(
             model, dataset.shape, dataset.classes, 0, device=device, precision=precision
         )
-        return cls(network, data, Recipe(epochs=1000, rewind_epochs=0, batch_size=batch_size))
+        replicas = max(1, batch_size // Recipe().part_size)
+        recipe = Recipe(epochs=1000, rewind_epochs=0, batch_size=batch_size, replicas=replicas)
+        return cls(network, data, recipe)
 
 
 @objective("throughput_nothing")

@@ -39,7 +39,7 @@ def layer_counts(layout: Layout, density: float, layers: str) -> list[int]:
     """How many weights each layer keeps; they add up to round(density * d).
 
     Raises:
-        BadInput: as keep_layerwise, or a density that is none or keeps no weight.
+        BadInput: as keep_layerwise, or a density that is invalid or keeps no weight.
     """
     total = kept_count(density, layout.total)
     if layers == "uniform":

@@ -77,6 +77,11 @@ class Layout:
     def names(self) -> tuple[str, ...]:
         return tuple(entry.name for entry in self.entries)
 
+    @property
+    def layer_names(self) -> tuple[str, ...]:
+        """The modules that the tensors are weights of; "" is the network itself."""
+        return tuple(name.removesuffix("weight").removesuffix(".") for name in self.names)
+
     def views(self, flat: Tensor) -> dict[str, Tensor]:
         """Views of a flat vector, shape (d,), in the tensors' own shapes. Differentiable.
 

@@ -1,6 +1,6 @@
 """The one place that runs a network under gates."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from copy import copy
 
@@ -12,6 +12,7 @@ from lottery.core.layer_gates import LayerGates
 from lottery.core.layout import Layout
 
 Gates = Tensor | LayerGates
+ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.GELU, nn.SiLU, nn.Hardswish, nn.Tanh, nn.Sigmoid)
 
 
 class Network:
@@ -62,6 +63,12 @@ class Network:
         twin.rest = self.rest if rest is None else rest.detach()
         return twin
 
+    def in_precision(self, precision: str) -> "Network":
+        """The same network, its passes in another precision."""
+        twin = copy(self)
+        twin.precision = precision
+        return twin
+
     def run(
         self,
         x: Tensor,
@@ -92,23 +99,35 @@ class Network:
             weights = self.weights if gates is None else self.weights * gates
         return self.run(x, weights, self.rest, training=training)
 
-    def features(self, x: Tensor, gates: Gates | None = None) -> list[Tensor]:
-        """The outputs of the prunable layers, in the layout's order, during one forward pass."""
-        outputs: dict[str, Tensor] = {}
+    def calls(
+        self, layers: Iterable[nn.Module], x: Tensor, gates: Gates | None = None
+    ) -> tuple[list[tuple[nn.Module, Tensor]], Tensor]:
+        """Every call of some layers in one forward pass, in order, with its output; the logits."""
+        calls: list[tuple[nn.Module, Tensor]] = []
 
-        def keep(name: str) -> Callable[[nn.Module, object, Tensor], None]:
-            return lambda layer, inputs, output: outputs.__setitem__(name, output)
+        def keep(layer: nn.Module, inputs: object, output: Tensor) -> None:
+            calls.append((layer, output))
 
-        names = [name.removesuffix("weight").removesuffix(".") for name in self.layout.names]
-        hooks = [
-            self.module.get_submodule(name).register_forward_hook(keep(name)) for name in names
-        ]
+        hooks = [layer.register_forward_hook(keep) for layer in layers]
         try:
-            self(x, gates)
+            logits = self(x, gates)
         finally:
             for hook in hooks:
                 hook.remove()
-        return [outputs[name] for name in names]
+        return calls, logits
+
+    def activations(self, x: Tensor, gates: Gates | None = None) -> list[Tensor]:
+        """The outputs of the activation layers in one forward pass, and the logits' softmax.
+
+        Raises:
+            ValueError: no layer of the module is an activation.
+        """
+        layers = [layer for layer in self.module.modules() if isinstance(layer, ACTIVATIONS)]
+        if not layers:
+            names = ", ".join(kind.__name__ for kind in ACTIVATIONS)
+            raise ValueError(f"{type(self.module).__name__} has no activation layer ({names})")
+        calls, logits = self.calls(layers, x, gates)
+        return [*(output for _, output in calls), logits.softmax(dim=1)]
 
     def _autocast(self) -> AbstractContextManager[object]:
         enabled = self.precision == "bfloat16"

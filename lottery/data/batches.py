@@ -1,6 +1,6 @@
 """Batches of a dataset that sits on the device: shuffling, augmentation and normalisation."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -61,8 +61,9 @@ class Data:
         return min(wanted, len(self))
 
     def steps_per_epoch(self, batch_size: int) -> int:
-        """Whole batches in one pass; the rest of the pass is dropped."""
-        return len(self) // self.batch_size(batch_size)
+        """Batches in one pass, the smaller last one included; a single image makes no batch."""
+        whole, rest = divmod(len(self), self.batch_size(batch_size))
+        return whole + (rest > 1)
 
     def take(self, index: Tensor) -> tuple[Tensor, Tensor]:
         """Normalised float32 images (b, c, h, w), channels last in memory, and labels (b,)."""
@@ -73,6 +74,11 @@ class Data:
         self.drawn += len(index)
         x = (pixels.float() - self._mean) / self._std
         return x.permute(0, 3, 1, 2), self.labels[index]
+
+    def normalised_again(self, x: Tensor) -> Tensor:
+        """Normalised images (b, c, h, w), taken for pixels in 0..1 and normalised once more."""
+        mean, std = (moment[:, None, None] / 255 for moment in (self._mean, self._std))
+        return (x - mean) / std
 
     def stream(
         self, batch_size: int, generator: torch.Generator, *, augment: bool = False
@@ -85,7 +91,7 @@ class Data:
         stream = self.stream(batch_size, generator)
         return (stream[step] for step in range(stream.steps_per_epoch))
 
-    def chunks(self, size: int = 512) -> Iterator[tuple[Tensor, Tensor]]:
+    def chunks(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Every image once and in order, in nearly equal chunks of at most `size`."""
         index = torch.arange(len(self), device=self.device)
         return (self.take(part) for part in index.tensor_split(-(-len(self) // size)))
@@ -113,8 +119,8 @@ class Stream:
     """Shuffled batches: step -> (x, y), the same whenever and in whatever order it is asked.
 
     Epoch e has its own named generator, so a loop that resumes at step i sees what it would have
-    seen. Augmentation (padded crop, horizontal flip, where the dataset says so) is drawn for a
-    whole epoch at once and applied in one gather.
+    seen. Augmentation (crop after reflect padding, horizontal flip, where the dataset says so) is
+    drawn for a whole epoch at once and applied in one gather.
     """
 
     def __init__(
@@ -149,16 +155,38 @@ class Stream:
         self._epoch = epoch
 
     def _augmented(self, index: Tensor, chosen: slice) -> Tensor:
-        _, height, width, channels = self._data.images.shape
-        device, padding = index.device, self._padding
-        pixels = self._data.images[index]
-        # Zero pixels around the image, as torchvision's RandomCrop does before normalising.
-        pixels = torch.nn.functional.pad(pixels, (0, 0, padding, padding, padding, padding))
-        columns = torch.arange(width, device=device)
-        columns = torch.where(self._flipped[chosen], columns.flip(0), columns)
-        columns = columns + self._shift[1, chosen]
-        rows = torch.arange(height, device=device) + self._shift[0, chosen]
-        wide = width + 2 * padding
-        first = torch.arange(len(index), device=device) * pixels[0, ..., 0].numel()
-        place = first[:, None, None] + rows[:, :, None] * wide + columns[:, None, :]
-        return pixels.view(-1, channels)[place]
+        """The pixels of the images at `index`, cropped from a padding that mirrors the image."""
+        images = self._data.images
+        _, height, width, channels = images.shape
+        rows = self._reflected(height, self._shift[0, chosen])
+        columns = self._reflected(width, self._shift[1, chosen])
+        columns = columns.where(~self._flipped[chosen], columns.flip(1))
+        place = index[:, None, None] * (height * width) + rows[:, :, None] * width
+        return images.view(-1, channels)[place + columns[:, None, :]]
+
+    def _reflected(self, size: int, shift: Tensor) -> Tensor:
+        """Where each pixel of a crop comes from, shape (b, size), for shifts of shape (b, 1)."""
+        period = max(2 * (size - 1), 1)
+        place = torch.arange(size, device=shift.device) + shift - self._padding
+        place = place.remainder(period)
+        return torch.minimum(place, period - place)
+
+
+def mean_over_parts(
+    work: Callable[[Tensor, Tensor], tuple[Tensor, ...]], x: Tensor, y: Tensor, count: int
+) -> tuple[Tensor, ...]:
+    """The mean over a batch's parts of every tensor that `work(x, y)` returns.
+
+    Args:
+        work: called part by part; it may reuse its tensors' memory from call to call.
+        count: nearly equal parts to make; fewer where a part would have a single image.
+    """
+    count = max(1, min(count, len(y) // 2))
+    if count == 1:
+        return work(x, y)
+    pairs = zip(x.tensor_split(count), y.tensor_split(count), strict=True)
+    means = [tensor / count for tensor in work(*next(pairs))]
+    for pair in pairs:
+        for mean, tensor in zip(means, work(*pair), strict=True):
+            mean.add_(tensor, alpha=1 / count)
+    return tuple(means)

@@ -13,12 +13,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lottery.core.errors import BadInput, check_name
+from lottery.core.initialisation import Initialisation
 from lottery.core.layout import Layout
 from lottery.core.network import Network
 from lottery.core.randomness import derive
 from lottery.models.initialisation import initialise
 
 Shape = tuple[int, int, int]  # channels, height, width
+MakeNorm = Callable[[int], nn.Module]
 BatchNorm = partial(nn.BatchNorm2d, track_running_stats=False)
 
 
@@ -34,51 +36,91 @@ class LeNet(nn.Sequential):
         super().__init__(*layers, nn.Linear(hidden[-1], classes))
 
 
-class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions; the shortcut is a 1x1 convolution where the shape changes."""
+class PaddedShortcut(nn.Module):
+    """Every `stride`-th pixel, channels of zeros added on both sides (He et al. 2016, option A)."""
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
-        self.norm1 = BatchNorm(outputs)
-        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
-        self.norm2 = BatchNorm(outputs)
-        self.shortcut: nn.Module = nn.Identity()
-        if stride != 1 or inputs != outputs:
-            self.shortcut = nn.Sequential(
-                nn.Conv2d(inputs, outputs, 1, stride, bias=False), BatchNorm(outputs)
-            )
+        self.stride, self.padding = stride, (outputs - inputs) // 2
 
     def forward(self, x: Tensor) -> Tensor:
-        inner = F.relu(self.norm1(self.conv1(x)))
-        return F.relu(self.norm2(self.conv2(inner)) + self.shortcut(x))
+        x = x[:, :, :: self.stride, :: self.stride]
+        return F.pad(x, (0, 0, 0, 0, self.padding, self.padding))
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions and a shortcut.
+
+    Args:
+        shortcut: kernel size of its convolution where the shape changes; 0 for none.
+        norm: makes a norm for a number of channels.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        stride: int,
+        shortcut: int,
+        norm: Callable[[int], nn.Module],
+    ) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
+        self.norm1 = norm(outputs)
+        self.relu1 = nn.ReLU()
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
+        self.norm2 = norm(outputs)
+        self.shortcut: nn.Module = nn.Identity()
+        if stride != 1 and not shortcut:
+            self.shortcut = PaddedShortcut(inputs, outputs, stride)
+        elif stride != 1 or inputs != outputs:
+            conv = nn.Conv2d(inputs, outputs, shortcut, stride, padding=shortcut // 2, bias=False)
+            self.shortcut = nn.Sequential(conv, norm(outputs))
+        self.relu2 = nn.ReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        inner = self.relu1(self.norm1(self.conv1(x)))
+        return self.relu2(self.norm2(self.conv2(inner)) + self.shortcut(x))  # type: ignore[no-any-return]
 
 
 class ResNet20(nn.Module):
-    """The CIFAR ResNet-20 (He et al. 2016, Section 4.2), its channels times `widen`."""
+    """The CIFAR ResNet-20 (He et al. 2016, Section 4.2).
 
-    def __init__(self, shape: Shape, classes: int, widen: int = 1) -> None:
+    Args:
+        widen: factor on the channels.
+        shortcut: kernel size of the two convolutions in shortcuts: 3 as in the CTS authors' code,
+            1 for a projection, 0 for none, as in He et al.'s own.
+        affine: whether norms scale and shift, and the classifier has a bias.
+    """
+
+    def __init__(
+        self, shape: Shape, classes: int, widen: int = 1, shortcut: int = 3, affine: bool = True
+    ) -> None:
         super().__init__()
-        channels = 16 * widen
+        channels, norm = 16 * widen, partial(BatchNorm, affine=affine)
         self.conv = nn.Conv2d(shape[0], channels, 3, padding=1, bias=False)
-        self.norm = BatchNorm(channels)
+        self.norm = norm(channels)
+        self.relu = nn.ReLU()
         blocks = []
         for stage in range(3):
             outputs = 16 * widen * 2**stage
             for block in range(3):
                 stride = 2 if stage > 0 and block == 0 else 1
-                blocks.append(ResidualBlock(channels, outputs, stride))
+                blocks.append(ResidualBlock(channels, outputs, stride, shortcut, norm))
                 channels = outputs
         self.blocks = nn.Sequential(*blocks)
-        self.classifier = nn.Linear(channels, classes)
+        self.classifier = nn.Linear(channels, classes, bias=affine)
 
     def forward(self, x: Tensor) -> Tensor:
-        features = self.blocks(F.relu(self.norm(self.conv(x))))
+        features = self.blocks(self.relu(self.norm(self.conv(x))))
         return self.classifier(features.mean(dim=(2, 3)))  # type: ignore[no-any-return]
 
 
 class VGG16(nn.Module):
-    """VGG-16 with BatchNorm and no hidden fully connected layer (CTS Section V)."""
+    """VGG-16 with BatchNorm and no hidden fully connected layer (CTS Section V).
+
+    Four max-poolings, then the average of what is left: 2x2 positions of a 32x32 image.
+    """
 
     STAGES = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
 
@@ -86,12 +128,13 @@ class VGG16(nn.Module):
         super().__init__()
         channels, layers = shape[0], list[nn.Module]()
         for stage in self.STAGES:
+            if layers:
+                # Rounding up halves any size without ever reaching zero.
+                layers.append(nn.MaxPool2d(2, ceil_mode=True))
             for outputs in stage:
                 conv = nn.Conv2d(channels, outputs, 3, padding=1, bias=False)
                 layers += [conv, BatchNorm(outputs), nn.ReLU()]
                 channels = outputs
-            # Rounding up halves any size without ever reaching zero.
-            layers.append(nn.MaxPool2d(2, ceil_mode=True))
         self.features = nn.Sequential(*layers)
         self.classifier = nn.Linear(channels, classes)
 
@@ -160,7 +203,11 @@ MODELS = {
         for w in (100, 80, 60, 40, 20)
     },
     "500-500-500-500": Model(partial(LeNet, hidden=(500, 500, 500, 500))),
+    # As the CTS authors' code has it; with projections; as He et al. have it; as Gem-Miner has it.
     "resnet20": Model(ResNet20),
+    "resnet20_1x1": Model(partial(ResNet20, shortcut=1)),
+    "resnet20_he": Model(partial(ResNet20, shortcut=0)),
+    "resnet20_gem_miner": Model(partial(ResNet20, shortcut=0, affine=False)),
     "wide_resnet20": Model(partial(ResNet20, widen=2)),
     "vgg16": Model(VGG16, keep_dense=("classifier",)),
     "resnet50": Model(partial(torchvision_resnet, "resnet50")),
@@ -221,9 +268,7 @@ def build(
     classes: int,
     seed: int,
     *,
-    weights: str = "kaiming_normal",
-    norm_scale: str = "uniform",
-    kept: float = 1.0,
+    initialisation: Initialisation = Initialisation(),  # noqa: B008  (frozen)
     device: torch.device | str = "cpu",
     precision: str = "float32",
 ) -> Network:
@@ -232,7 +277,6 @@ def build(
     Args:
         name: a key of MODELS.
         shape: channels, height and width of the input.
-        weights, norm_scale, kept: see lottery.models.initialisation.initialise.
         device, precision: see Network.
 
     Raises:
@@ -244,6 +288,6 @@ def build(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(seed, "construction"))
         module = model.build(shape, classes)
-    initialise(module, seed, weights=weights, norm_scale=norm_scale, kept=kept)
+    initialise(module, seed, initialisation)
     layout = Layout.prunable(module, model.keep_dense)
     return Network(module, layout, device=device, precision=precision)

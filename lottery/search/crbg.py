@@ -79,7 +79,7 @@ def crbg(
         gates are mu clipped to [0, 1].
 
     Raises:
-        BadInput: see `check`; or a density that is none, or that keeps no weight.
+        BadInput: see `check`; or an invalid density, or one that keeps no weight.
         ValueError: means that are not finite in the end.
     """
     stated = {"lam": lam, "sigma": sigma, "lr": lr}

@@ -13,7 +13,7 @@ from lottery.core.layer_gates import LayerGates
 from lottery.core.network import Network
 from lottery.core.randomness import derive
 from lottery.core.result import Log
-from lottery.data.batches import Data
+from lottery.data.batches import Data, mean_over_parts
 from lottery.search.objectives import Batch
 from lottery.search.pressures import Pressure
 from lottery.search.relaxations import Relaxation
@@ -41,6 +41,7 @@ def search_gates(
     batch_size: int,
     generator: torch.Generator,
     runner: Runner,
+    replicas: int = 1,
     augment: bool = False,
     layer_gates: LayerGates | None = None,
     after_epoch: Callable[[Tensor, int], None] | None = None,
@@ -56,6 +57,7 @@ def search_gates(
         epochs, batch_size: passes over the data.
         generator: parent of the data order and of the gate noise.
         runner: runs the loop, and judges the gates after each epoch if it has a judge.
+        replicas: equal parts of a batch, each with gate noise and BatchNorm statistics of its own.
         augment: whether images are augmented as in training; in CTS they are not (Section IV-D).
         layer_gates: draw gates into these, with less memory, where the relaxation allows it.
         after_epoch: called with the gate parameter, which it may change in place, and the number
@@ -76,7 +78,8 @@ def search_gates(
     strength = torch.zeros((), device=network.device) if pressure is None else pressure.strength
     noise = torch.Generator(network.device)
 
-    def learn(x: Tensor, y: Tensor) -> Tensor:
+    def part_gradient(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The objective's gradient on one part under gates of its own, its norm, and its value."""
         batch = Batch(network, x, y)
         if layer_gates:
             drawn = layer_gates.draw(partial(relaxation.fill, generator=noise), parameter)
@@ -85,18 +88,25 @@ def search_gates(
         else:
             value = objective(network, relaxation.sample(parameter, noise), batch)
             (gradient,) = torch.autograd.grad(value, parameter)
+        return gradient, gradient.norm(), value.detach()
+
+    def learn(x: Tensor, y: Tensor) -> Tensor:
+        gradient, norm, value = mean_over_parts(part_gradient, x, y, replicas)
         if pressure:
-            pressure.add_to(gradient, relaxation, parameter.detach())
+            pressure.add_to(gradient, relaxation, parameter.detach(), norm)
         parameter.grad = gradient
         steps.step()
-        return value.detach()
+        return value
 
     learn_from = captured(learn, steps, noise)
 
     def step(i: int) -> None:
         # Noise by step number, so that a resumed search draws what it would have drawn.
         noise.manual_seed(derive(generator.initial_seed(), "gate noise", i))
-        set_lr(steps, full_lr * schedule(i / total))
+        factor = schedule(i / total)
+        set_lr(steps, full_lr * factor)
+        if pressure:
+            pressure.set_rate(factor)
         epoch, position = divmod(i, stream.steps_per_epoch)
         log[epoch, 0] += learn_from(*stream[i]) / stream.steps_per_epoch
         if position == stream.steps_per_epoch - 1:
@@ -126,9 +136,14 @@ def search_gates(
     return parameter.detach(), rows
 
 
-def drop_at(fraction: float, factor: float = 0.1) -> Callable[[float], float]:
-    """A schedule: 1, then `factor` from a fraction of the search on."""
-    return lambda progress: factor if progress >= fraction else 1.0
+def drop_after(share: float, epochs: int, factor: float = 0.1) -> Callable[[float], float]:
+    """A schedule: 1, then `factor` once int(share * epochs) - 1 epochs are done, at least one.
+
+    So the CTS authors' code drops the rate: a share of 0.88 of 160 epochs is after 139 of them, and
+    of 20 after 16. A share of 1 never drops it.
+    """
+    first = max(1, int(share * epochs) - 1) if share < 1 else epochs
+    return lambda progress: factor if progress >= first / epochs else 1.0
 
 
 def constant(progress: float) -> float:

@@ -4,7 +4,7 @@ Each takes a network, gates of shape (d,), and a batch; it returns a scalar that
 differentiated by the gates.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -37,14 +37,14 @@ class Batch:
 
     @cached_property
     @torch.no_grad()
-    def dense_features(self) -> list[Tensor]:
-        """The outputs of the prunable layers."""
-        return self.dense.features(self.x)
+    def dense_activations(self) -> list[Tensor]:
+        """See `Network.activations`."""
+        return self.dense.activations(self.x)
 
     @cached_property
     def dense_gradient(self) -> Tensor:
         """The task loss's gradient by the prunable weights, shape (d,)."""
-        return weight_gradient(self.dense, torch.ones_like(self.dense.weights), self)
+        return gradients(self.dense, torch.ones_like(self.dense.weights), self)[0]
 
 
 @objective("loss")
@@ -63,8 +63,8 @@ def delta_loss(network: Network, gates: Tensor, batch: Batch) -> Tensor:
 
 @objective("grad_norm")
 def grad_norm(network: Network, gates: Tensor, batch: Batch) -> Tensor:
-    """Minus the norm of the loss's gradient by the prunable weights."""
-    norm: Tensor = torch.linalg.vector_norm(weight_gradient(network, gates, batch))
+    """Minus the norm of the loss's gradient by all parameters, norms and biases included."""
+    norm: Tensor = torch.linalg.vector_norm(torch.cat(gradients(network, gates, batch)))
     return -norm
 
 
@@ -79,52 +79,65 @@ def kl(network: Network, gates: Tensor, batch: Batch) -> Tensor:
 
 @objective("feature")
 def feature(network: Network, gates: Tensor, batch: Batch) -> Tensor:
-    """Mean over the prunable layers of the squared distance between normalised outputs."""
-    dense = batch.dense_features
-    return _layer_distance(network.features(batch.x, gates), dense)
+    """Mean squared distance between activations, those of each image normalised by themselves;
+    averaged over the activation layers and the softmax."""
+    pairs = zip(network.activations(batch.x, gates), batch.dense_activations, strict=True)
+    distances = [
+        F.mse_loss(_normalised(gated.flatten(1)), _normalised(dense.flatten(1)))
+        for gated, dense in pairs
+    ]
+    return torch.stack(distances).mean()
 
 
 @objective("grad_match")
 def grad_match(network: Network, gates: Tensor, batch: Batch) -> Tensor:
     """Mean over the prunable layers of the squared distance between normalised gradients."""
-    dense, gated = batch.dense_gradient, weight_gradient(network, gates, batch)
-    spans = [entry.span for entry in network.layout.entries]
-    return _layer_distance([gated[s] for s in spans], [dense[s] for s in spans])
+    dense, gated = batch.dense_gradient, gradients(network, gates, batch)[0]
+    distances = [
+        F.mse_loss(_normalised(gated[entry.span]), _normalised(dense[entry.span]))
+        for entry in network.layout.entries
+    ]
+    return torch.stack(distances).mean()
 
 
 def measure(
     network: Network, gates: Tensor, batches: Iterable[tuple[Tensor, Tensor]]
 ) -> dict[str, float]:
-    """Every objective's mean over batches, at gates of shape (d,), by name (CTS Figs. 7 and 8)."""
+    """Every objective's mean over batches, at gates of shape (d,), by name (CTS Figs. 7 and 8).
+
+    `feature` is a sum over layers here, as the paper plots it; a search takes the mean.
+    """
     functions = {name: objectives[name] for name in objectives.names()}
-    values = [
-        [f(network, gates, batch).detach() for f in functions.values()]
-        for batch in (Batch(network, x, y) for x, y in batches)
-    ]
-    means = torch.stack([torch.stack(row) for row in values]).mean(0).tolist()
+    values = []
+    for batch in (Batch(network, x, y) for x, y in batches):
+        row = {name: f(network, gates, batch).detach() for name, f in functions.items()}
+        row["feature"] *= len(batch.dense_activations)
+        values.append(torch.stack(list(row.values())))
+    means = torch.stack(values).mean(0).tolist()
     return dict(zip(functions, means, strict=True))
 
 
-def weight_gradient(network: Network, gates: Tensor, batch: Batch) -> Tensor:
-    """Gradient of the task loss by the prunable weights under the gates, shape (d,).
+def gradients(network: Network, gates: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Gradient of the task loss by the prunable weights under the gates, shape (d,), and by the
+    other parameters.
 
     It can be differentiated again where the gates can. Fused attention has no second derivative, so
     attention runs in its plain form.
     """
     weights = network.weights.detach().clone().requires_grad_()
+    rest = network.rest.detach().clone().requires_grad_()
     with sdpa_kernel(SDPBackend.MATH):
-        value = F.cross_entropy(network.run(batch.x, weights * gates, network.rest), batch.y)
-        (gradient,) = torch.autograd.grad(value, weights, create_graph=gates.requires_grad)
-    return gradient
-
-
-def _layer_distance(gated: Sequence[Tensor], dense: Sequence[Tensor]) -> Tensor:
-    pairs = zip(gated, dense, strict=True)
-    return torch.stack([F.mse_loss(_normalised(g), _normalised(d)) for g, d in pairs]).mean()
+        value = F.cross_entropy(network.run(batch.x, weights * gates, rest), batch.y)
+        by_weights, by_rest = torch.autograd.grad(
+            value, (weights, rest), create_graph=gates.requires_grad, materialize_grads=True
+        )
+    return by_weights, by_rest
 
 
 def _normalised(x: Tensor) -> Tensor:
-    """N(X) = (X - E X) / sqrt(Var X), over all elements; a constant stays at zero."""
+    """(X - E X) / sqrt(Var X) along the last dimension, Var unbiased; a constant stays at zero."""
     x = x.to(torch.promote_types(x.dtype, torch.float32))
-    centred = x - x.mean()
-    return centred / centred.square().mean().clamp_min(1e-24).sqrt()
+    centred = x - x.mean(-1, keepdim=True)
+    freedom = max(x.shape[-1] - 1, 1)
+    variance = centred.square().sum(-1, keepdim=True) / freedom
+    return centred / variance.clamp_min(1e-18).sqrt()

@@ -37,14 +37,15 @@ class Relaxation(Protocol):
 
 @dataclass(frozen=True)
 class Concrete(Relaxation):
-    """Binary concrete gates, sigmoid((logit + noise) / tau) with logistic noise (CTS Eq. 8).
+    """Binary concrete gates with logistic noise (CTS Eq. 8), in one of two forms.
 
-    With `noise_alone` tau divides the noise alone: sigmoid(logit + noise / tau), as in the CTS
-    authors' code. `keep` stays sigmoid(logit), and then more gates are drawn open than it says.
+    sigmoid(logit + noise / tau), as in the CTS authors' code: tau divides the noise alone, and more
+    gates are drawn open than `keep`, which is sigmoid(logit), says. Or, without `noise_alone`, as
+    the paper prints it: sigmoid((logit + noise) / tau).
     """
 
     tau: float = 2 / 3
-    noise_alone: bool = False
+    noise_alone: bool = True
 
     def sample(self, parameter: Tensor, generator: torch.Generator) -> Tensor:
         uniform = torch.empty_like(parameter).uniform_(1e-7, 1 - 1e-7, generator=generator)
@@ -105,7 +106,8 @@ class HardConcrete(Relaxation):
     high: float = 1.1
 
     def sample(self, parameter: Tensor, generator: torch.Generator) -> Tensor:
-        return self._stretched(Concrete(self.tau).sample(parameter, generator))
+        concrete = Concrete(self.tau, noise_alone=False)
+        return self._stretched(concrete.sample(parameter, generator))
 
     @torch.no_grad()
     def keep(self, parameter: Tensor) -> tuple[Tensor, Tensor]:

@@ -26,7 +26,7 @@ def prune_in_rounds(
         weight was pruned and then by its score in that round.
 
     Raises:
-        BadInput: a density that is none, or that keeps no weight.
+        BadInput: an invalid density, or one that keeps no weight.
         ValueError: fewer than one round, or scores that are not finite, with the layer's name.
     """
     kept_count(density, network.layout.total)

@@ -51,8 +51,8 @@ def captured(
 
     Args:
         work: (x, y) -> value, its optimiser's step included. All that it changes are tensors, in
-            place, and batches are of one shape: a captured step runs its kernels alone, and no
-            Python.
+            place: a captured step runs its kernels alone, and no Python. A batch of another shape
+            than the captured one, as the last of an epoch may be, runs as it is.
         optimiser: SGD or Adam; its learning rate may be changed between steps by `set_lr`.
         generator: where `work` draws from; it may be seeded between steps.
 
@@ -72,12 +72,14 @@ class _Captured:
     def __init__(self, work: Work, generator: torch.Generator | None) -> None:
         self._work, self._generator = work, generator
         self._eager_steps: float = EAGER_STEPS
+        self._largest = 0
         self._graph: torch.cuda.CUDAGraph | None = None
 
     def __call__(self, x: Tensor, y: Tensor) -> Tensor:
-        if self._graph is None and self._eager_steps == 0:
+        self._largest = max(self._largest, len(x))
+        if self._graph is None and self._eager_steps <= 0 and len(x) == self._largest:
             self._capture(x, y)
-        if self._graph is None:
+        if self._graph is None or x.shape != self._x.shape:
             self._eager_steps -= 1
             return self._work(x, y)
         self._x.copy_(x)

@@ -6,10 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lottery.core.finite import NotFinite
 from lottery.core.mask import Mask
 from lottery.core.network import Network
 from lottery.core.randomness import generator
-from lottery.data.batches import Data
+from lottery.data.batches import Data, mean_over_parts
 from lottery.training.cuda_graphs import captured, set_lr
 from lottery.training.loop import Keeper, NoKeeper, Resumable, run_steps
 from lottery.training.recipe import Recipe
@@ -40,22 +41,30 @@ def train(
     """
     d = network.layout.total
     keep = mask.keep.to(network.device, torch.float32)
-    theta = torch.cat([network.weights * keep, network.rest]).requires_grad_()
+    kept = torch.cat([keep, torch.ones_like(network.rest)])
+    theta = (torch.cat([network.weights, network.rest]) * kept).requires_grad_()
     optimiser = torch.optim.SGD(
         [theta], recipe.lr, recipe.momentum, weight_decay=recipe.weight_decay
     )
     order = generator(seed, "training")
     stream = data.stream(recipe.batch_size, order, augment=True)
     total = recipe.steps(stream.steps_per_epoch)
+    sums = recipe.gradient == "sum_clipped_all"
+
+    def part_gradient(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Of the loss on one part by all parameters, pruned weights included; and the loss."""
+        logits = network.run(x, theta[:d], theta[d:])
+        loss = F.cross_entropy(logits, y, reduction="sum" if sums else "mean")
+        (gradient,) = torch.autograd.grad(loss, theta)
+        return gradient, loss.detach()
 
     def learn(x: Tensor, y: Tensor) -> Tensor:
-        # The product masks the gradient too; a zero weight then stays zero under weight decay.
-        logits = network.run(x, theta[:d] * keep, theta[d:])
-        loss = F.cross_entropy(logits, y)
-        (theta.grad,) = torch.autograd.grad(loss, theta)
+        gradient, loss = mean_over_parts(part_gradient, x, y, recipe.replicas)
+        theta.grad = gradient if sums else gradient * kept
         torch.nn.utils.clip_grad_norm_(theta, recipe.clip_norm)
+        theta.grad *= kept  # a weight of zero then stays zero under weight decay
         optimiser.step()
-        return loss.detach()
+        return loss
 
     learn_from = captured(learn, optimiser)
 
@@ -79,14 +88,29 @@ class Accuracy:
 
 
 @torch.no_grad()
-def evaluate(network: Network, data: Data, gates: Tensor | None = None) -> Accuracy:
-    """Accuracy over every image of `data`, under gates of shape (d,) where given."""
-    hits = torch.zeros(5, device=network.device)
-    for x, y in data.chunks():
+def evaluate(
+    network: Network, data: Data, gates: Tensor | None = None, *, part_size: int = 128
+) -> Accuracy:
+    """Accuracy over every image of `data`, under gates of shape (d,) where given.
+
+    Args:
+        part_size: at most so many images are normalised together, in nearly equal parts.
+
+    Raises:
+        NotFinite: the network's logits are not numbers, so there is no accuracy.
+    """
+    hits, bad = torch.zeros(5, device=network.device), torch.zeros((), device=network.device)
+    for x, y in data.chunks(part_size):
         logits = network(x, gates, training=False)
+        bad += (~torch.isfinite(logits)).any(1).sum()
         best = logits.topk(min(5, logits.shape[1]), dim=1).indices
         found = (best == y[:, None]).float().cumsum(1).sum(0)
         hits[: len(found)] += found
         hits[len(found) :] += len(y)  # fewer than five classes: the label is surely among them
+    if bad:
+        raise NotFinite(
+            f"the network's outputs are NaN or infinite on {bad:.0f} of {len(data)} images: "
+            "it has diverged"
+        )
     percent = (100 * hits / len(data)).tolist()
     return Accuracy(percent[0], percent[2], percent[4])

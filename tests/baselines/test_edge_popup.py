@@ -16,6 +16,7 @@ from lottery.core.result import Result
 from lottery.core.ticket import Ticket
 from lottery.data import DATASETS, Images
 from lottery.data.batches import Data, Normalisation
+from lottery.search.registry import methods
 from tests.baselines.tools import Recorder, runner
 from tests.lottery.search.test_cts import Wide, gated_logits
 
@@ -45,6 +46,17 @@ def top_of_layers(scores: Tensor, density: float) -> list[int]:
         order = sorted(range(start, end), key=lambda i: (-abs(scores[i].item()), i))
         chosen += order[: max(1, round(density * (end - start)))]
     return sorted(chosen)
+
+
+def test_the_defaults_are_the_authors() -> None:
+    assert methods["edge_popup"].options == {
+        "scope": "layer",
+        "lr": 0.1,
+        "momentum": 0.9,
+        "weight_decay": 1e-4,
+        "epochs": 100,
+        "batch_size": 128,
+    }
 
 
 @pytest.mark.parametrize("density", [0.01, 0.3, 0.5, 1.0])
@@ -131,6 +143,6 @@ def test_inverted_it_keeps_the_lowest_of_every_layer(
 
 
 @pytest.mark.parametrize("density", [0, 1.5, -1, math.nan])
-def test_a_density_that_is_none_is_refused(tiny: Network, digits: Data, density: float) -> None:
+def test_an_invalid_density_is_refused(tiny: Network, digits: Data, density: float) -> None:
     with pytest.raises(BadInput, match=rf"density {density} is outside \(0, 1\]"):
         draw(tiny, digits, density, epochs=1)

@@ -9,6 +9,7 @@ from torch import nn
 from baselines.edge_popup import edge_popup
 from baselines.edge_popup_epsilon import edge_popup_epsilon
 from lottery.core.errors import BadInput
+from lottery.core.initialisation import Initialisation
 from lottery.core.network import Network
 from lottery.core.randomness import child, generator
 from lottery.core.result import Result
@@ -32,7 +33,9 @@ def draw(
 
 @pytest.fixture
 def lenet() -> Network:
-    return build("lenet-300-100", (1, 8, 8), 10, 0, weights="signed_constant")
+    return build(
+        "lenet-300-100", (1, 8, 8), 10, 0, initialisation=Initialisation("signed_constant")
+    )
 
 
 @pytest.mark.parametrize("epsilon", [0.003, 0.01, 0.2])
@@ -125,6 +128,6 @@ def test_it_brings_its_own_weights() -> None:
 
 
 @pytest.mark.parametrize("density", [0.0, 2.0])
-def test_a_density_that_is_none(digits: Data, tiny: Network, density: float) -> None:
+def test_an_invalid_density(digits: Data, tiny: Network, density: float) -> None:
     with pytest.raises(BadInput, match=f"density {density} is outside"):
         draw(tiny, digits, density)

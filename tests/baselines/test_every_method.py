@@ -22,7 +22,7 @@ from lottery.training.runner import Runner
 from tests.conftest import global_state, interrupted
 
 # 256 digits in batches of 64: a search of two epochs has 8 steps.
-RECIPE = Recipe(epochs=2, rewind_epochs=0, batch_size=64)
+RECIPE = Recipe(epochs=2, rewind_epochs=0, batch_size=64, replicas=2, gradient="sum_clipped_all")
 SHORT = {
     "epochs": 2,
     "perturbation_epochs": 1,

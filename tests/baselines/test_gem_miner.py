@@ -1,12 +1,16 @@
 """Gem-Miner, against its algorithm written out."""
 
 import math
+from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
+import baselines  # noqa: F401  (registers them)
 from baselines.gem_miner import gem_miner
 from lottery.core.errors import BadInput
 from lottery.core.network import Network
@@ -17,6 +21,7 @@ from lottery.data.batches import Data
 from lottery.search.registry import methods
 from lottery.search.relaxations import StraightThroughRounding
 from tests.baselines.tools import Recorder, chosen, double_digits, runner, scores_of, seeded
+from tests.conftest import RecordedData, first
 
 
 def draw(
@@ -45,22 +50,34 @@ def test_scores_are_rounded_and_the_frozen_are_closed() -> None:
     assert relaxation.sample(scores, generator(0)).tolist() == [0, 0, 0, 0, 1, 0]
 
 
-@pytest.mark.parametrize(
-    ("density", "epochs", "every"),
-    [(0.1, 6, 2), (0.02, 7, 3), (0.5, 4, 10), (1 / 436, 5, 1), (1.0, 2, 1)],
-)
+# After which epochs a freezing comes, by (epochs, freeze_every).
+FREEZINGS = {
+    (6, 2): [3, 5],
+    (7, 3): [4, 7],
+    (5, 1): [2, 3, 4, 5],
+    (12, 5): [6, 11],
+    (4, 10): [4],  # shorter than a period: once, at the end
+    (5, 5): [5],
+    (2, 1): [2],
+    (1, 1): [1],
+}
+
+
+@pytest.mark.parametrize(("epochs", "every"), list(FREEZINGS))
+@pytest.mark.parametrize("density", [0.1, 1 / 436, 1.0])
 def test_freezing_follows_its_schedule(
     digits: Data, tiny: Network, density: float, epochs: int, every: int
 ) -> None:
-    """density^(e / E) of the weights are left after epoch e, and none comes back."""
+    """Freezing j of n leaves density^(j / n) of the weights, and none comes back."""
     options = {"epochs": epochs, "freeze_every": every}
     found, recorder = draw(tiny, digits, density, **options)
     alive = recorder.trace("search", "alive").bool()
+    when = FREEZINGS[epochs, every]
     expected, left = [], 436
     for epoch in range(1, epochs + 1):
         expected.append(left)  # during the epoch; a batch of two
-        if epoch % every == 0 or epoch == epochs:
-            left = round(density ** (epoch / epochs) * 436)
+        if epoch in when:
+            left = round(density ** ((when.index(epoch) + 1) / len(when)) * 436)
         expected.append(left)
     assert alive.sum(1).tolist() == expected
     assert not (alive[1:] & ~alive[:-1]).any()
@@ -68,9 +85,61 @@ def test_freezing_follows_its_schedule(
     assert found.mask.kept == round(density * 436)
 
 
+def test_the_papers_search_has_29_freezings_and_ends_with_four_epochs_of_search(
+    digits_images: Images,
+) -> None:
+    """After epochs 6, 11, ..., 146 of 150, to density^(j / 29): one step an epoch shows it."""
+    data = double_digits(digits_images, 16)
+    network = Network(seeded(nn.Flatten(), nn.Linear(64, 10)))
+    recorder = Recorder()
+    lent = runner(data, recorder)
+    found = gem_miner(network, data, 0.0144, generator(0, "method"), runner=lent)
+    counts = recorder.trace("search", "alive").sum(1).long().tolist()
+    assert len(counts) == 150
+    changes = [e for e, (one, next_) in enumerate(pairwise([640, *counts]), 1) if one != next_]
+    assert changes == list(range(6, 147, 5))
+    assert len(changes) == 29
+    left = [counts[epoch - 1] for epoch in changes]
+    assert left == [round(0.0144 ** (j / 29) * 640) for j in range(1, 30)]
+    assert found.mask.kept == round(0.0144 * 640)
+
+
+@pytest.mark.parametrize("name", ["edge_popup", "gem_miner"])
+def test_searches_of_scores_see_augmented_images(
+    digits_images: Images, tiny: Network, name: str
+) -> None:
+    """As in their authors' code: crops of mirrored padding, flipped at random, anew each epoch."""
+    data = RecordedData(first(digits_images, 60))
+    data.dataset = replace(data.dataset, crop_padding=2, flip=True)
+    plain = data.images.numpy()
+    seen: list[tuple[list[int], Tensor]] = []
+    finish = data.finish
+
+    def spy(pixels: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
+        seen.append((index.tolist(), pixels))
+        return finish(pixels, index)
+
+    data.finish = spy  # type: ignore[method-assign]
+    source, draw_it = generator(0, "method"), methods[name].draw
+    draw_it(tiny, data, 0.3, source, runner=runner(data), epochs=2, batch_size=60)
+    assert len(seen) == 2
+    changed = 0
+    crops: dict[int, list[bytes]] = {}
+    for index, pixels in seen:
+        for place, crop in zip(index, pixels.numpy(), strict=True):
+            padded = np.pad(plain[place], ((2, 2), (2, 2), (0, 0)), mode="reflect")
+            allowed = [padded[i : i + 8, j : j + 8] for i in range(5) for j in range(5)]
+            allowed += [image[:, ::-1] for image in allowed]
+            assert any(np.array_equal(crop, image) for image in allowed)
+            changed += not np.array_equal(crop, plain[place])
+            crops.setdefault(place, []).append(crop.tobytes())
+    assert changed > 0.9 * 2 * 60
+    assert sum(one != other for one, other in crops.values()) > 0.9 * 60
+
+
 def test_the_lowest_scores_of_those_left_are_frozen(digits: Data, tiny: Network) -> None:
     """And no other, even where a frozen score is higher than one that has fallen since."""
-    options = {"epochs": 8, "freeze_every": 1, "lr": 30.0, "lam": 0.0}
+    options = {"epochs": 9, "freeze_every": 1, "lr": 30.0, "lam": 0.0}
     _, recorder = draw(tiny, digits, 0.05, **options)
     before, overtaken = torch.ones(436, dtype=torch.bool), 0
     for state in recorder.loops["search"][1::2]:
@@ -99,7 +168,8 @@ def written_out(
 ) -> tuple[Tensor, Tensor]:
     """Scores in the order of freezing and what is not frozen after the search, for one linear
     layer on batches of 64."""
-    density, epochs, every = 0.1, options["epochs"], options["freeze_every"]
+    density, epochs = 0.1, options["epochs"]
+    when = FREEZINGS[epochs, options["freeze_every"]]
     lr, momentum, lam = options["lr"], options["momentum"], options["lam"]
     scores, d = scores.double(), 640
     buffer, alive = torch.zeros_like(scores), torch.ones(d, dtype=torch.bool)
@@ -117,9 +187,10 @@ def written_out(
         rate = lr * (1 + math.cos(math.pi * t / (epochs * 4))) / 2
         scores = (scores - rate * buffer).clamp(0, 1)
         epoch = (t + 1) // 4
-        if (t + 1) % 4 == 0 and (epoch % every == 0 or epoch == epochs):
+        if (t + 1) % 4 == 0 and epoch in when:
             order = torch.where(alive, 2 * epoch + scores, order)
-            alive = chosen(scores, round(density ** (epoch / epochs) * d), among=alive)
+            share = (when.index(epoch) + 1) / len(when)
+            alive = chosen(scores, round(density**share * d), among=alive)
     return order, alive
 
 
@@ -177,6 +248,6 @@ def test_the_network_is_frozen_and_the_ticket_is_trained_later(digits: Data, tin
 
 
 @pytest.mark.parametrize("density", [0.0, 1.2, -0.1, 1e-4, math.nan])
-def test_a_density_that_is_none(digits: Data, tiny: Network, density: float) -> None:
+def test_an_invalid_density(digits: Data, tiny: Network, density: float) -> None:
     with pytest.raises(BadInput, match=f"density {density}"):
         draw(tiny, digits, density, epochs=1)

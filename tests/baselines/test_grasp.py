@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from baselines.grasp import grasp, hessian_gradient
+from lottery.core.errors import UnknownName
 from lottery.core.network import Network
 from lottery.core.randomness import generator
 from lottery.data import Images
@@ -72,7 +73,7 @@ def test_the_product_is_that_of_the_explicit_hessian(data: Data, temperature: fl
     assert hessian.shape == (D, D)
     assert (hessian - hessian.diag().diag()).abs().max() > 1e-2 * hessian.abs().max()
     theta = given.weights.clone().requires_grad_()
-    found = hessian_gradient(given, theta, x, y, temperature)
+    found = hessian_gradient(given, theta, (x, x), y, temperature)
     torch.testing.assert_close(found, hessian @ gradient, rtol=1e-9, atol=0)
 
 
@@ -90,7 +91,7 @@ def test_the_product_is_the_change_of_the_gradient_along_itself(data: Data) -> N
     theta, e = given.weights, 1e-4
     g = gradient(theta)
     expected = (gradient(theta + e * g) - gradient(theta - e * g)) / (2 * e)
-    found = hessian_gradient(given, theta.clone().requires_grad_(), x, y, 2.5)
+    found = hessian_gradient(given, theta.clone().requires_grad_(), (x, x), y, 2.5)
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-8)
 
 
@@ -148,9 +149,53 @@ def test_the_magnitude_variant_removes_the_lowest_magnitude(data: Data) -> None:
     x, y = data.balanced(3, generator(0))
     hessian, gradient = explicit(loss_of(given, x, y, 200.0), given.weights)
     expected = (given.weights * (hessian @ gradient)).abs()
-    found = grasp(given, data, 0.6, generator(0), samples_per_class=3, magnitude=True)
+    found = grasp(given, data, 0.6, generator(0), samples_per_class=3, criterion="magnitude")
     torch.testing.assert_close(scores_of(found.scores), expected, rtol=1e-9, atol=0)
     assert torch.equal(found.mask.keep, chosen(expected, round(0.6 * D)))
+
+
+def test_the_cts_code_takes_the_products_absolute_value(data: Data) -> None:
+    """And H on images normalised a second time as if they were pixels in 0..1, g on plain ones: the
+    highest theta * |Hg| stay, so that large positive weights do and negative ones go first."""
+    # Without a norm, which would undo the second normalisation.
+    given = Network(
+        seeded(nn.AvgPool2d(2), nn.Flatten(), nn.Linear(16, 5), nn.Tanh(), nn.Linear(5, 10))
+    )
+    bias, last = torch.split(given.rest, [5, 10])
+    x, y = data.balanced(3, generator(0))
+
+    def loss_on(images: Tensor) -> Callable[[Tensor], Tensor]:
+        means = images.view(-1, 4, 2, 4, 2).mean((2, 4)).flatten(1)
+
+        def loss(theta: Tensor) -> Tensor:
+            first, second = torch.split(theta, [80, 50])
+            features = torch.tanh(means @ first.view(5, 16).T + bias)
+            log_p = ((features @ second.view(10, 5).T + last) / 200).log_softmax(1)
+            return torch.mean(-log_p[torch.arange(len(y)), y])
+
+        return loss
+
+    pixels = data.images.double() / 255
+    twice = (x - pixels.mean()) / pixels.std(correction=0)
+    hessian, _ = explicit(loss_on(twice), given.weights)
+    once, gradient = explicit(loss_on(x), given.weights)
+    expected = given.weights * (hessian @ gradient).abs()
+    options: dict[str, Any] = {"samples_per_class": 3, "criterion": "cts_code"}
+    found = grasp(given, data, 0.3, generator(0), **options)
+    # The data's moments are float32.
+    torch.testing.assert_close(scores_of(found.scores), expected, rtol=1e-4, atol=1e-12)
+    assert torch.equal(found.mask.keep, chosen(scores_of(found.scores), round(0.3 * 130)))
+    assert (given.weights[found.mask.keep] > 0).all()
+    # Not the absolute value alone: the second normalisation counts.
+    other = (given.weights * (once @ gradient)).abs()
+    assert ((expected.abs() - other).abs() > 0.1 * other).double().mean() > 0.5
+
+
+def test_signed_is_the_default_and_others_are_refused(data: Data) -> None:
+    assert methods["grasp"].options["criterion"] == "signed"
+    words = "unknown criterion 'sigend': did you mean signed"
+    with pytest.raises(UnknownName, match=words):
+        grasp(network(), data, 0.3, generator(0), criterion="sigend")
 
 
 def test_rounds_take_the_hessian_of_what_is_left(data: Data) -> None:

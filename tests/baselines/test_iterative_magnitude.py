@@ -139,7 +139,7 @@ def test_there_are_no_scores_to_invert(ten: Network, digits: Data) -> None:
 
 
 @pytest.mark.parametrize("density", [0, 1.5, -1, math.nan, 0.01])
-def test_a_density_that_is_none_is_refused_before_training(
+def test_an_invalid_density_is_refused_before_training(
     ten: Network, digits: Data, density: float
 ) -> None:
     runner = MadeUp(digits)
@@ -148,7 +148,8 @@ def test_a_density_that_is_none_is_refused_before_training(
     assert runner.trained == []
 
 
-RECIPE = Recipe(epochs=2, rewind_epochs=0.5, batch_size=64)  # 8 steps, rewinding to the second
+# 8 steps, rewinding to the second.
+RECIPE = Recipe(epochs=2, rewind_epochs=0.5, batch_size=64, replicas=1, gradient="mean_clipped")
 
 
 def test_masks_of_one_chain_are_nested(tiny: Network, digits: Data) -> None:

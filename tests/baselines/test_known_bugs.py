@@ -33,8 +33,15 @@ from lottery.training.runner import Runner
 from lottery.training.train import Accuracy, evaluate, train
 from tests.baselines.tools import Recorder, chosen, runner, scores_of, seeded
 
-RECIPE = Recipe(epochs=4, rewind_epochs=1, batch_size=256)  # 5 steps an epoch on all of digits
 Training = tuple[Network, Mask, range, Network]
+
+
+def recipe(epochs: int, rewind_epochs: float, batch_size: int, **more: Any) -> Recipe:
+    """One part a batch, and gradients of a mean."""
+    return Recipe(epochs, rewind_epochs, batch_size, 1, "mean_clipped", **more)
+
+
+RECIPE = recipe(4, 1, 256)  # 6 steps an epoch on all of digits
 
 
 @pytest.fixture
@@ -118,7 +125,7 @@ def test_the_shuffled_mask_is_the_one_that_is_trained(
 @pytest.mark.parametrize("name", ["snip", "magnitude", "random", "edge_popup", "synflow"])
 def test_density_is_what_is_kept(bench: Bench, name: str) -> None:
     options: dict[str, Any] = {"edge_popup": {"epochs": 1}, "synflow": {"rounds": 3}}.get(name, {})
-    row, _ = run_cell(cell(name, 0.1, options=options, recipe=Recipe(2, 0, 1437)), bench)
+    row, _ = run_cell(cell(name, 0.1, options=options, recipe=recipe(2, 0, 1437)), bench)
     total = 64 * 300 + 300 * 100 + 100 * 10
     assert row["params_prunable"] == total
     assert row["params_kept"] == round(0.1 * total)
@@ -142,7 +149,7 @@ def test_negative_weights_are_trained_and_kept_as_well(digits: Data, tiny: Netwo
     assert 100 < int((tiny.weights < 0).sum()) < 336
     mask = magnitude(tiny, digits, 0.5, generator(0)).mask
     assert torch.equal(mask.keep, chosen(tiny.weights.abs(), 218))
-    trained = train(tiny, mask, digits, Recipe(3, 0, 128), 0, range(6))
+    trained = train(tiny, mask, digits, recipe(3, 0, 128), 0, range(6))
     for sign in (-1, 1):
         kept = mask.keep & (tiny.weights.sign() == sign)
         assert int(kept.sum()) > 60
@@ -154,7 +161,7 @@ def test_levels_keep_large_weights_of_either_sign(digits: Data) -> None:
     """Weights that are all negative, at a learning rate of zero: the largest |theta| stay."""
     network = Network(seeded(nn.Flatten(), nn.Linear(64, 10)).float())
     network = network.at(-network.weights.abs() - 0.01)
-    lent = Runner(digits, Recipe(1, 0, 128, lr=0.0), 0)
+    lent = Runner(digits, recipe(1, 0, 128, lr=0.0), 0)
     found = iterative_magnitude(network, digits, 0.3, generator(0), runner=lent)
     assert torch.equal(found.mask.keep, chosen(-network.weights, round(0.3 * 640)))
     for weights in (network.weights, -network.weights, network.weights * (-1) ** torch.arange(640)):
@@ -196,7 +203,7 @@ def test_weights_that_are_zero_already_do_not_count_again(digits: Data, tiny: Ne
             seen.append(mask.kept)
             return super().train(network, mask)
 
-    lent = Counting(digits, Recipe(1, 0, 128), 0)
+    lent = Counting(digits, recipe(1, 0, 128), 0)
     found = iterative_magnitude(tiny, digits, 0.5**4, generator(0), runner=lent, pruning_rate=0.5)
     assert [*seen, found.mask.kept] == [436, 218, 109, round(436 / 8), round(436 / 16)]
 
@@ -218,7 +225,7 @@ def test_the_weights_that_were_scored_are_the_ones_trained(
     if pruned_at == "init":
         assert before == []
         assert torch.equal(seen, parameters)
-        assert steps == range(20)
+        assert steps == range(24)
     else:
         # The dense network was trained to step k, and the ticket goes on from there.
         ((first, whole, first_steps, dense),) = before
@@ -226,8 +233,8 @@ def test_the_weights_that_were_scored_are_the_ones_trained(
         assert torch.equal(torch.cat([first.weights, first.rest]), parameters)
         assert torch.equal(torch.cat([dense.weights, dense.rest]), seen)
         assert not torch.equal(seen, parameters)
-        assert first_steps == range(5)
-        assert steps == range(5, 20)
+        assert first_steps == range(6)
+        assert steps == range(6, 24)
     assert row["weights_sha256"] == hashlib.sha256(seen.numpy().tobytes()).hexdigest()
 
 
@@ -250,7 +257,7 @@ def test_every_level_starts_from_the_same_weights(digits: Data, tiny: Network) -
             starts.append(network)
             return super().train(network, mask)
 
-    lent = Spying(digits, Recipe(2, 0, 128), 0)
+    lent = Spying(digits, recipe(2, 0, 128), 0)
     before = torch.cat([tiny.weights, tiny.rest])
     iterative_magnitude(tiny, digits, 0.1, generator(0), runner=lent, pruning_rate=0.4)
     assert len(starts) == 5
@@ -264,8 +271,8 @@ def test_pruned_weights_are_zero_after_every_step(digits: Data, tiny: Network) -
     """With momentum and weight decay, and a gradient that is not zero there."""
     mask = Mask.top(tiny.layout, tiny.weights.abs(), 0.3)
     recorder = Recorder()
-    recipe = Recipe(5, 0, 128, weight_decay=0.01)
-    trained = train(tiny, mask, digits, recipe, 0, range(10), recorder)
+    decaying = recipe(5, 0, 128, weight_decay=0.01)
+    trained = train(tiny, mask, digits, decaying, 0, range(10), recorder)
     (loop,) = recorder.loops
     path = recorder.trace(loop, "theta")[:, :436]
     assert path.shape == (10, 436)
@@ -273,7 +280,7 @@ def test_pruned_weights_are_zero_after_every_step(digits: Data, tiny: Network) -
     assert (path[:, mask.keep] != 0).all()
     assert (trained.weights[~mask.keep] == 0).all()
     # The dense network would move them.
-    whole = train(tiny, Mask.full(tiny.layout), digits, recipe, 0, range(10))
+    whole = train(tiny, Mask.full(tiny.layout), digits, decaying, 0, range(10))
     assert (whole.weights[~mask.keep] != tiny.weights[~mask.keep]).all()
 
 
@@ -285,7 +292,7 @@ def test_masks_of_levels_lie_within_each_other(digits: Data, tiny: Network) -> N
             masks.append(mask)
             return super().train(network, mask)
 
-    lent = Spying(digits, Recipe(2, 0, 64, lr=1.0), 0)
+    lent = Spying(digits, recipe(2, 0, 64, lr=1.0), 0)
     found = iterative_magnitude(tiny, digits, 0.1, generator(0), runner=lent, pruning_rate=0.3)
     for before, after in pairwise([*masks, found.mask]):
         assert not (after.keep & ~before.keep).any()
@@ -324,18 +331,21 @@ def test_the_last_epochs_accuracy_is_reported(
     """With a learning rate that ruins the network in the end: the last epoch is not the best."""
     evaluated: list[Tensor] = []
 
-    def spy(network: Network, data: Data, gates: Tensor | None = None) -> Accuracy:
+    def spy(
+        network: Network, data: Data, gates: Tensor | None = None, *, part_size: int
+    ) -> Accuracy:
         assert len(data) == 360  # the test images
+        assert part_size == 256
         evaluated.append(network.weights)
-        return evaluate(network, data, gates)
+        return evaluate(network, data, gates, part_size=part_size)
 
     monkeypatch.setattr(pipeline, "evaluate", spy)
-    ruinous = Recipe(4, 2, 256, lr=0.05, milestones=(0.75,), gamma=400.0)
+    ruinous = recipe(4, 2, 256, lr=0.05, milestones=(0.75,), gamma=400.0)
     row, _ = run_cell(cell("magnitude", 0.5, pruned_at="rewind", recipe=ruinous), bench)
     _, (start, mask, steps, trained) = trainings
-    assert steps == range(10, 20)
+    assert steps == range(12, 24)
     data, test = pipeline.load_task("digits", bench.data_root, bench.device)
-    epochs = [train(start, mask, data, ruinous, 0, range(10, end)) for end in (10, 15, 20)]
+    epochs = [train(start, mask, data, ruinous, 0, range(12, end)) for end in (12, 18, 24)]
     rewound, best, last = (percent_right(network, test) for network in epochs)
     assert rewound > last + 20
     assert best > last + 20
@@ -353,7 +363,7 @@ def test_the_last_epochs_accuracy_is_reported(
 
 def test_a_row_says_how_many_layers_are_empty(bench: Bench) -> None:
     """Of eight weights left globally all are in the first layer, whose fan-in is smallest."""
-    short = Recipe(2, 0, 1437)
+    short = recipe(2, 0, 1437)
     rows = {d: run_cell(cell("magnitude", d, recipe=short), bench)[0] for d in (0.5, 8 / 50200)}
     initial = build("lenet-300-100", (1, 8, 8), 10, seed=0)
     for density, row in rows.items():

@@ -188,7 +188,7 @@ class Blind(nn.Module):
 
 def test_more_pressure_closes_more_gates(digits: Data, tiny: Network) -> None:
     ends = [
-        draw(tiny, digits, lam=lam, epochs=6)[0].log[-1]["expected_density"]
+        draw(tiny, digits, lam=lam, epochs=8)[0].log[-1]["expected_density"]
         for lam in (1e-3, 1.0, 10.0)
     ]
     assert ends == sorted(ends, reverse=True)

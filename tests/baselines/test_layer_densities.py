@@ -158,6 +158,6 @@ def test_a_kind_that_is_none(tiny: Network, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("layers", ["global", "uniform", "erk"])
 @pytest.mark.parametrize("density", [0.0, -0.5, 1.01, math.nan, 1e-4])
-def test_a_density_that_is_none(tiny: Network, layers: str, density: float) -> None:
+def test_an_invalid_density(tiny: Network, layers: str, density: float) -> None:
     with pytest.raises(BadInput, match=f"density {density}"):
         keep_layerwise(tiny.layout, tiny.weights, density, layers)

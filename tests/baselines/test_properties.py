@@ -276,7 +276,7 @@ def test_buffers_and_modes_stay(name: str, digits: Data) -> None:
         (math.nan, r"density nan is outside"),
     ],
 )
-def test_a_density_that_is_none(
+def test_an_invalid_density(
     name: str, density: float, words: str, tiny: Network, digits: Data
 ) -> None:
     """Refused by name and at once, before an image is looked at that a search would need."""

@@ -193,6 +193,6 @@ def test_adams_rate_falls_linearly_to_zero(digits: Data) -> None:
 
 
 @pytest.mark.parametrize("density", [0.0, 1.5, 1e-4])
-def test_a_density_that_is_none(digits: Data, tiny: Network, density: float) -> None:
+def test_an_invalid_density(digits: Data, tiny: Network, density: float) -> None:
     with pytest.raises(BadInput, match=f"density {density}"):
         draw(tiny, digits, density, epochs=1)

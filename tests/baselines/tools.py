@@ -50,7 +50,10 @@ def seeded(*layers: nn.Module, seed: int = 0) -> nn.Sequential:
 
 def runner(data: Data, keeper: Keeper | None = None, epochs: int = 1) -> Runner:
     """A runner with a short recipe from initialisation."""
-    return Runner(data, Recipe(epochs=epochs, rewind_epochs=0, batch_size=128), 0, keeper=keeper)
+    recipe = Recipe(
+        epochs=epochs, rewind_epochs=0, batch_size=128, replicas=1, gradient="mean_clipped"
+    )
+    return Runner(data, recipe, 0, keeper=keeper)
 
 
 class Recorder:

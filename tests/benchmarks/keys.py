@@ -67,7 +67,7 @@ class Asked(Exception):
 class NoStages(Stages):
     """Stages that say where they would be kept."""
 
-    def _load(self, path: Path) -> Stage | None:
+    def _load(self, path: Path, check: Callable[[Stage], object]) -> Stage | None:
         raise Asked(path)
 
 
@@ -77,10 +77,10 @@ def keys_of(cell: Cell, bench: Bench) -> list[str]:
     work = CellWork(cell, bench)
     work.stages = NoStages(bench.cache_root, work.data, bench.watch, "a device")
     network, mask = cast(Network, object()), cast(Mask, SimpleNamespace(sha256="of a mask"))
-    before, after = range(work.start_step), range(work.start_step, work.end_step)
+    before, after = range(work.draw_step), range(work.start_step, work.end_step)
     return [
         cell.key,
-        content_hash(work._task()),
+        content_hash(work._task(work.draw_step)),
         asked(lambda: work._train_stage("dense", network, mask, before)),
         asked(lambda: work.draw(network)),
         asked(lambda: work._train_stage("trained", network, mask, after)),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from statistics import mean
 
+from benchmarks.judge.agreement import agreement
 from benchmarks.judge.tables.sanity import sanity_check
 from benchmarks.judge.tables.sections import Table
 from benchmarks.judge.tables.text import NONE, average, minutes, sparsity
@@ -46,6 +47,7 @@ def _line(line: Line, block: Block, results: Results) -> dict[str, str]:
         measured["sparsity"] += f" (paper: {sparsity(printed.sparsity)})"
         if printed.architecture:
             measured["architecture"] += f" (paper: {printed.architecture})"
+    agrees = agreement(line, results)
     return {
         "method": line.label,
         "model": cell.model if cell else printed.model if printed else NONE,
@@ -54,6 +56,8 @@ def _line(line: Line, block: Block, results: Results) -> dict[str, str]:
         "inputs left": measured["architecture"],
         "accuracy %": measured["accuracy"],
         "paper %": f"{printed.value:.1f}{METRICS[metric]}" if printed else NONE,
+        "difference": f"{agrees.difference:+.1f}" if agrees else NONE,
+        "outcome": (agrees and agrees.outcome) or NONE,
         "passes sanity checks": measured["passes"],
         "paper passes": (printed and printed.passes) or NONE,
         "epochs": measured["epochs"],

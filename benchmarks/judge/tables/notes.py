@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
+from benchmarks.judge.agreement import REPRODUCED, agreement
 from benchmarks.plan.block import Block
 from benchmarks.plan.presets import Preset
 from benchmarks.results.lookup import Results
@@ -15,7 +16,17 @@ def notes_of(block: Block, preset: Preset, results: Results) -> tuple[str, ...]:
     about = [stand_ins(block, preset)]
     if preset.name != "paper" and (said := settings(block, preset)):
         about.append(f"Set here: {'; '.join(said)}.")
-    return (" ".join(about), *unlike(rows))
+    return (" ".join(about), *explained(block, results), *unlike(rows))
+
+
+def explained(block: Block, results: Results) -> list[str]:
+    """Why a printed value is of something else than the line it stands beside, where it is off."""
+    return [
+        f"{line.label}, printed {line.printed.value:.1f}: {line.explained}."
+        for line in block.tickets
+        if line.printed and line.explained and (agrees := agreement(line, results))
+        if agrees.outcome != REPRODUCED
+    ]
 
 
 def stand_ins(block: Block, preset: Preset) -> str:

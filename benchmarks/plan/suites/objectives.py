@@ -1,6 +1,7 @@
 """Objective values right after drawing (CTS Figs. 1, 7 and 8). The tickets are not trained.
 
-What the paper calls LTR at initialisation is IMP.
+What the paper calls LTR at initialisation is the mask that LTR draws at the rewind point, laid over
+the initial weights. Searches do not drop their rate here.
 """
 
 from dataclasses import replace
@@ -8,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from benchmarks.plan.block import Block, Line
+from benchmarks.plan.cell import Cell
 from benchmarks.plan.place import Place
 from benchmarks.plan.presets import Preset
 from benchmarks.plan.suite import suite
@@ -39,7 +41,7 @@ def _saliency(preset: Preset, model: str, powers: list[int], objective: str) -> 
         lines += [
             Line(label, place.cell(method, density, "init")),
             Line("Magnitude", place.cell("magnitude", density, "init")),
-            Line("IMP", place.cell("imp", density, "init")),
+            Line("LTR", _ltr(place, density, "init")),
         ]
     block = _block("Fig. 1", f"{objective} at initialisation, {model}", objective, lines)
     return replace(block, model="vgg16")
@@ -66,7 +68,7 @@ def _panel(
     place = Place("objectives", "cts", figure, preset, model, "cifar10", judged="objectives")
     # kl is the default, and defaults are not stated.
     stated: dict[str, Any] = {} if objective == "kl" else {"objective": objective}
-    cts = partial(place.cell, "cts", pruned_at=pruned_at, search="quick", **stated)
+    cts = partial(place.cell, "cts", pruned_at=pruned_at, search="quick", lr_drop=1.0, **stated)
     lines: list[Line] = []
     for density in (0.8**power for power in powers):
         if objective in NAMED_SALIENCY:
@@ -75,17 +77,21 @@ def _panel(
         else:
             label = "Saliency"
             saliency = place.cell("saliency", density, pruned_at, **stated)
-        chain = "imp" if pruned_at == "init" else "ltr"
         lines += [
             Line("Quick CTS", cts(density=density)),
             Line("Quick CTS, Lagrange", cts(density=density, gradient_step="lagrange")),
-            Line(chain.upper(), place.cell(chain, density, pruned_at)),
+            Line("LTR", _ltr(place, density, pruned_at)),
             Line(label, saliency),
             Line("Magnitude", place.cell("magnitude", density, pruned_at)),
             Line("Random", place.cell("random", density, pruned_at)),
         ]
     where = "initialisation" if pruned_at == "init" else "the rewind point"
     return _block(figure, f"{objective}, drawn at {where}, {model}", objective, lines)
+
+
+def _ltr(place: Place, density: float, pruned_at: str) -> Cell:
+    searched_at = "rewind" if pruned_at == "init" else ""
+    return replace(place.cell("ltr", density, pruned_at), searched_at=searched_at)
 
 
 def _block(figure: str, title: str, objective: str, lines: list[Line]) -> Block:

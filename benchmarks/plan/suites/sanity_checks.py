@@ -38,7 +38,9 @@ def _panel(preset: Preset, model: str, powers: list[int], figure: str) -> Block:
     return Block("cts", figure, f"sanity checks, {model}", tuple(lines), shown="densities")
 
 
-def checked(label: str, cell: Cell, printed: Printed | None = None) -> list[Line]:
+def checked(
+    label: str, cell: Cell, printed: Printed | None = None, explained: str = ""
+) -> list[Line]:
     """A ticket and its ablations, as far as they mean something."""
     left_out = set()
     if cell.pruned_at == "rewind":  # weights that are trained already cannot be drawn anew
@@ -46,4 +48,7 @@ def checked(label: str, cell: Cell, printed: Printed | None = None) -> list[Line
     if cell.method in ("ltr", "imp"):  # what earlier levels pruned has no order
         left_out.add("invert")
     names = [name for name in SHOWN if name not in left_out]
-    return [Line(label + SHOWN[name], replace(cell, ablation=name), printed) for name in names]
+    return [
+        Line(label + SHOWN[name], replace(cell, ablation=name), printed, explained)
+        for name in names
+    ]

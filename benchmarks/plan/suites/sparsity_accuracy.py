@@ -42,7 +42,7 @@ def _methods(preset: Preset, model: str, powers: list[int]) -> Block:
             Line("SynFlow", place.cell("synflow", density, "init")),
             Line("Magnitude", place.cell("magnitude", density, "init")),
             Line("Random", place.cell("random", density, "init")),
-            Line("Random, ERK", place.cell("random", density, "init", layers="erk")),
+            Line("Random, ERK", place.cell("random", density, "init", "ERK", layers="erk")),
             Line("Edge-popup (frozen)", place.edge_popup(density)),
             Line("Edge-popup, epsilon", place.edge_popup(density, "edge_popup_epsilon")),
         ]

@@ -25,8 +25,8 @@ def _panel(preset: Preset, model: str, densities: list[float]) -> Block:
     # Every search is as long as CRBG's.
     epochs = own.options.get("epochs", DEFAULTS["crbg"]["epochs"])
 
-    def cell(method: str, density: float, **options: Any) -> Cell:
-        found = place.frozen_cell(method, density)
+    def cell(method: str, density: float, variant: str = "", **options: Any) -> Cell:
+        found = place.frozen_cell(method, density, variant=variant)
         merged = stated(method, {**found.options, "epochs": epochs, **options})
         return replace(found, options=merged, judged=None if method == "crbg" else "drawn")
 
@@ -35,10 +35,10 @@ def _panel(preset: Preset, model: str, densities: list[float]) -> Block:
         recipe = Recipe(epochs=epochs, rewind_epochs=0, batch_size=128)  # the length of L0's search
         l0 = place.frozen_cell("l0_hard_concrete", density)
         lines += [
-            Line("CRBG, GradBalance", cell("crbg", density, pressure="gradbalance")),
-            Line("CRBG, Lagrange", cell("crbg", density, pressure="lagrange")),
+            Line("CRBG, GradBalance", cell("crbg", density, "GradBalance", pressure="gradbalance")),
+            Line("CRBG, Lagrange", cell("crbg", density, "Lagrange", pressure="lagrange")),
             Line("Edge-popup", cell("edge_popup", density)),
-            Line("Edge-popup, global", cell("edge_popup", density, scope="global")),
+            Line("Edge-popup, global", cell("edge_popup", density, "global", scope="global")),
             Line("Gem-Miner", cell("gem_miner", density)),
             Line("L0 hard concrete", replace(l0, recipe=recipe)),
         ]

@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 
 from benchmarks.cli.report import main
-from benchmarks.plan.cell import PROTOCOL, Cell
+from benchmarks.plan.cell import Cell
 from benchmarks.plan.comparison import Candidate, get_comparison
 from benchmarks.plan.presets import get_preset
 from benchmarks.plan.suites import cells_of, get_suite
-from benchmarks.results.store import HEADER
+from benchmarks.results.columns import HEADER
+from tests.benchmarks import made_up
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -32,7 +33,7 @@ PNG = bytes.fromhex(
 def row(cell: Cell) -> dict[str, object]:
     """A finished cell, its accuracy made up."""
     accuracy = 60 + 30 * (cell.density or 0.5) + cell.seed + len(cell.method) / 10
-    return dict.fromkeys(HEADER, "") | {
+    return made_up.row("") | {
         "suite": cell.suite,
         "method": cell.method,
         "source": cell.source,
@@ -43,14 +44,13 @@ def row(cell: Cell) -> dict[str, object]:
         "pruned_at": cell.pruned_at,
         "density": cell.density or 0.5,
         "seed": cell.seed,
-        "accuracy": f"{accuracy:.4f}",
+        "accuracy": f"{min(accuracy, 100):.4f}",
         "search_seconds": "1",
         "train_seconds": "2",
         "search_epochs": "1",
         "train_epochs": "12",
         "cell_key": cell.key,
         "device": "<cpu> & co",
-        "protocol": PROTOCOL,
         "commit": "0123456789ab",
     }
 
@@ -76,10 +76,10 @@ def results(tmp_path: Path) -> Path:
     folder = tmp_path / "results" / "demo"
     write(folder / "table2.csv", suite_cells("table2", [0, 1]))
     (folder / "table2.png").write_bytes(PNG)
-    comparison = get_comparison("trained-tickets-2")
+    comparison = get_comparison("trained-tickets-3")
     blocks = comparison.blocks(comparison.preset("demo"), MINE)
-    write(folder / "trained-tickets-2.csv", cells_of(blocks, [0, 1, 2]))
-    verdict = folder / "trained-tickets-2" / "my_method.csv"
+    write(folder / "trained-tickets-3.csv", cells_of(blocks, [0, 1, 2]))
+    verdict = folder / "trained-tickets-3" / "my_method.csv"
     verdict.parent.mkdir()
     verdict.write_text(
         "candidate,method,pruned_at,source,checked\n"
@@ -143,7 +143,7 @@ def test_markdown_and_booktabs(results: Path) -> None:
     assert {path.name for path in out.iterdir()} == {
         "report.html",
         *("demo-table2.md", "demo-table2.tex"),
-        *("demo-trained-tickets-2-my_method.md", "demo-trained-tickets-2-my_method.tex"),
+        *("demo-trained-tickets-3-my_method.md", "demo-trained-tickets-3-my_method.tex"),
     }
     text = (out / "demo-table2.tex").read_text()
     assert text.count(r"\toprule") == text.count(r"\bottomrule") == 2
@@ -151,8 +151,8 @@ def test_markdown_and_booktabs(results: Path) -> None:
     assert r"wide\_resnet20" in text
     assert r"$\pm$" in text
     assert "±" not in text
-    verdict = (out / "demo-trained-tickets-2-my_method.md").read_text()
-    assert verdict.startswith("## my_method in trained-tickets-2, preset demo\n\n**")
+    verdict = (out / "demo-trained-tickets-3-my_method.md").read_text()
+    assert verdict.startswith("## my_method in trained-tickets-3, preset demo\n\n**")
     assert "| my_method " in verdict
 
 

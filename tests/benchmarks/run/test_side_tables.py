@@ -1,22 +1,28 @@
 """What a cell has more than one line of, from a run on the digits."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 from benchmarks.plan.cell import Cell
-from benchmarks.results.store import Details
+from benchmarks.results.columns import Details
+from benchmarks.run import pipeline
 from benchmarks.run.pipeline import Bench, run_cell
 from benchmarks.run.watch import Watch
+from lottery.core.network import Network
+from lottery.data.batches import Data
 from lottery.search.registry import objectives
 from lottery.training.recipe import Recipe
+from lottery.training.train import Accuracy, evaluate
 
 CELL = Cell(
     "suite", "paper", "table", "tiny", "cts", "lenet-300-100", "digits", 0.1, "init",
     options={"search": "half", "objective": "loss"},
-    recipe=Recipe(epochs=4, rewind_epochs=1, batch_size=128),
+    recipe=Recipe(4, 1, batch_size=128, replicas=1, gradient="mean_clipped"),
 )  # fmt: skip
 
 
@@ -61,15 +67,53 @@ def test_a_ticket_judged_by_objectives_is_not_trained(bench: Bench) -> None:
     )
 
 
+def test_objectives_are_valued_on_a_quarter_of_the_training_images(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In batches of one part, 32 images; the same for every ticket of a seed."""
+    seen: list[list[Tensor]] = []
+
+    def spy(
+        network: Network, gates: Tensor, batches: Iterable[tuple[Tensor, Tensor]]
+    ) -> dict[str, float]:
+        seen.append([x for x, _ in batches])
+        return {}
+
+    monkeypatch.setattr(pipeline, "measure", spy)
+    parts = replace(CELL.recipe, replicas=4)
+    cell = replace(CELL, method="random", options={}, judged="objectives", recipe=parts)
+    for changed in (cell, replace(cell, method="magnitude"), replace(cell, seed=1)):
+        run_cell(changed, bench)
+    assert [len(x) for x in seen[0]] == [32] * 12  # 384 of 1437: the first twelve of 45 batches
+    images = torch.cat(seen[0])
+    assert len({tuple(image.flatten().tolist()) for image in images}) > 380
+    assert torch.equal(images, torch.cat(seen[1]))
+    assert not torch.equal(images, torch.cat(seen[2]))
+
+
+def test_accuracy_is_of_parts(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before training, after it, and along a search: 32 images are normalised together."""
+    sizes: list[int] = []
+
+    def spy(
+        network: Network, data: Data, gates: Tensor | None = None, *, part_size: int
+    ) -> Accuracy:
+        sizes.append(part_size)
+        return evaluate(network, data, gates, part_size=part_size)
+
+    monkeypatch.setattr(pipeline, "evaluate", spy)
+    parts = replace(CELL.recipe, replicas=4)
+    run_cell(replace(CELL, recipe=parts, trajectory=True), bench)
+    # Two epochs of search, the mask and the soft gates of each; then the ticket.
+    assert sizes == [32] * (2 * 2 + 2)
+
+
 def test_a_strong_ticket_can_be_trained(bench: Bench) -> None:
     strong = replace(CELL, method="edge_popup", options={"epochs": 1})
     frozen, _ = run_cell(strong, bench)
     trained, _ = run_cell(replace(strong, judged="trained"), bench)
     assert frozen["mask_sha256"] == trained["mask_sha256"]
-    assert (frozen["train_epochs"], trained["train_epochs"]) == (
-        "0.0000",
-        "3.9193",
-    )  # whole batches
+    assert (frozen["train_epochs"], trained["train_epochs"]) == ("0.0000", "4.0000")
     assert trained["accuracy"] > trained["accuracy_before_training"] == frozen["accuracy"]
 
 

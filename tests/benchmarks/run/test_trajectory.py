@@ -12,6 +12,7 @@ from benchmarks.plan.cell import Cell
 from benchmarks.run import pipeline
 from benchmarks.run.pipeline import Bench, load_task, run_cell
 from benchmarks.run.watch import Stopped, Watch
+from lottery.core.initialisation import Initialisation
 from lottery.core.network import Network
 from lottery.data.batches import Data
 from lottery.search.registry import methods
@@ -20,7 +21,7 @@ from lottery.training import train as training
 CELL = Cell(
     *("base-size", "crbg", "Fig. 3", "tiny", "crbg", "lenet-60-20", "digits", None, "init"),
     options={"epochs": 3, "lr": 0.05},
-    norm_scale="one",
+    initialisation=Initialisation(norm_scale="one"),
     trajectory=True,
 )
 
@@ -51,9 +52,9 @@ def test_a_trajectory_ends_at_the_rows_accuracy_and_costs_no_search_time(
     for name in ("accuracy", "accuracy_soft_gates", "density"):
         assert float(last[name]) == pytest.approx(float(row[name]), rel=1e-5)
 
-    def slow(*arguments: object) -> object:
+    def slow(*arguments: object, **named: object) -> object:
         now[0] += 1000.0
-        return evaluate(*arguments)  # type: ignore[arg-type]
+        return evaluate(*arguments, **named)  # type: ignore[arg-type]
 
     now, evaluate = [0.0], training.evaluate
     monkeypatch.setattr(pipeline, "evaluate", slow)

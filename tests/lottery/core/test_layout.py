@@ -37,6 +37,7 @@ def test_every_convolution_and_linear_weight_in_the_modules_order() -> None:
         Entry("first.weight", (6, 2, 3, 3), 16),
     )
     assert layout.names == ("last.weight", "block.0.weight", "first.weight")
+    assert layout.layer_names == ("last", "block.0", "first")
     assert layout.total == 10 + 6 + 108
     assert [entry.span for entry in layout.entries] == [slice(0, 10), slice(10, 16), slice(16, 124)]
 

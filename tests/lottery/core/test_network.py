@@ -231,3 +231,58 @@ def test_without_autocast_an_outer_one_plays_no_part() -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16):
         inside = network(X, GATES)
     assert torch.equal(inside, network(X, GATES))
+
+
+def test_activations_are_what_activation_layers_put_out_and_the_softmax() -> None:
+    """A layer that is called twice puts out twice; other layers are left out."""
+
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.relu, self.last = nn.ReLU(), nn.Tanh()
+            self.first, self.second = nn.Linear(64, 12), nn.Linear(12, 10)
+
+        def forward(self, x: Tensor) -> Tensor:
+            inner = self.relu(self.first(x.flatten(1)))
+            return self.last(self.second(self.relu(inner - 0.1)))  # type: ignore[no-any-return]
+
+    module = Twice()
+    gates = torch.linspace(0, 1, 64 * 12 + 120)
+    w, v = torch.split(gates, [64 * 12, 120])
+    inner = (X.flatten(1) @ (module.first.weight * w.view(12, 64)).T + module.first.bias).relu()
+    again = (inner - 0.1).relu()
+    logits = (again @ (module.second.weight * v.view(10, 12)).T + module.second.bias).tanh()
+    network = Network(module)
+    found = network.activations(X, gates)
+    expected = [inner, again, logits, logits.exp() / logits.exp().sum(1, keepdim=True)]
+    assert len(found) == 4
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other)
+    torch.testing.assert_close(network.activations(X)[2], module(X))
+
+
+def test_calls_are_in_order_and_leave_no_hook() -> None:
+    module = tiny_module()
+    network = Network(module)
+    layers = [module[5], module[0]]  # type: ignore[index]
+    calls, logits = network.calls(layers, X, GATES)
+    assert [layer for layer, _ in calls] == [module[0], module[5]]  # type: ignore[index]
+    assert torch.equal(calls[1][1], logits)
+    with pytest.raises(RuntimeError):
+        network.calls(layers, torch.zeros(1, 7, 8, 8))
+    assert not any(layer._forward_hooks for layer in module.modules())
+
+
+def test_a_network_without_activation_layers_says_so() -> None:
+    network = Network(nn.Sequential(nn.Flatten(), nn.Linear(64, 10)))
+    with pytest.raises(ValueError, match=r"Sequential has no activation layer \(ReLU, "):
+        network.activations(X)
+
+
+def test_in_another_precision_it_is_the_same_network() -> None:
+    fast = Network(tiny_module(), precision="bfloat16")
+    exact = fast.in_precision("float32")
+    assert torch.equal(exact(X, GATES), Network(tiny_module())(X, GATES))
+    assert not torch.equal(fast(X, GATES), exact(X, GATES))
+    assert (fast.precision, exact.precision) == ("bfloat16", "float32")
+    assert exact.weights is fast.weights

@@ -23,7 +23,7 @@ from sklearn.datasets import load_digits
 
 from lottery.core.errors import UnknownName
 from lottery.data import DATASETS, DataError, default_root, load, sources
-from lottery.data.__main__ import main
+from lottery.data.command import main
 from lottery.data.sources import CIFAR10_BIN, CIFAR10_PY, FASHION_MNIST, MNIST, FileSet
 
 N = 10  # images in a file

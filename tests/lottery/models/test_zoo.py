@@ -8,13 +8,15 @@ import torch
 from torch import Tensor, nn
 
 from lottery.core.errors import BadInput, UnknownName
+from lottery.core.initialisation import Initialisation
 from lottery.core.network import Network
+from lottery.core.randomness import generator
 from lottery.models.initialisation import initialise
 from lottery.models.zoo import MODELS, Shape, build
 from tests.conftest import global_state
 
 CIFAR10: Shape = (3, 32, 32)
-# Of ResNet-20: the stem's, two in each of the 3 blocks of a stage, and the two projections'.
+# Of ResNet-20: the stem's, two in each of the 3 blocks of a stage, and the two shortcuts'.
 NORM_CHANNELS = 16 + 6 * (16 + 32 + 64) + 32 + 64
 SHAPES: list[Shape] = [(1, 8, 8), (1, 28, 28), (3, 32, 32), (2, 5, 9)]
 
@@ -31,18 +33,41 @@ def tensors(network: Network) -> dict[str, Tensor]:
     }
 
 
-def test_resnet20_has_the_papers_weights() -> None:
-    network = build("resnet20", CIFAR10, 10, seed=0)
-    # He et al. 2016, Section 4.2: 3 stages of 3 blocks of two 3x3 convolutions, and CTS's
-    # projection shortcuts where the width changes.
-    widths, total = [16, 32, 64], 3 * 16 * 9 + 64 * 10
+@pytest.mark.parametrize(
+    ("name", "shortcut", "total"),
+    [
+        ("resnet20", 9, 291_376),
+        ("resnet20_1x1", 1, 270_896),
+        ("resnet20_he", 0, 268_336),
+        ("resnet20_gem_miner", 0, 268_336),
+    ],
+)
+def test_resnet20_has_as_many_weights_as_it_should(name: str, shortcut: int, total: int) -> None:
+    """He et al. 2016, Section 4.2: 3 stages of 3 blocks of two 3x3 convolutions; and two shortcuts
+    where the width changes, of 9, 1 or no weights per pair of channels."""
+    network = build(name, CIFAR10, 10, seed=0)
+    widths, expected = [16, 32, 64], 3 * 16 * 9 + 64 * 10
     for width in widths:
-        total += 6 * width * width * 9
+        expected += 6 * width * width * 9
     for narrow, wide in pairwise(widths):
-        total += narrow * wide * 9 - wide * wide * 9 + narrow * wide
-    assert network.layout.total == total == 270_896
-    assert len(network.layout.names) == 1 + 18 + 2 + 1
-    assert len(network.rest) == 2 * NORM_CHANNELS + 10
+        expected += narrow * wide * 9 - wide * wide * 9 + narrow * wide * shortcut
+    assert network.layout.total == expected == total
+    assert len(network.layout.names) == 1 + 18 + (2 if shortcut else 0) + 1
+    channels = NORM_CHANNELS - (0 if shortcut else 32 + 64)
+    of_norms = 0 if name == "resnet20_gem_miner" else 2 * channels + 10
+    assert len(network.rest) == of_norms
+
+
+def test_gem_miners_network_has_no_parameters_but_weights() -> None:
+    """Norms neither scale nor shift, and the classifier has no bias (its authors' code)."""
+    network = build("resnet20_gem_miner", CIFAR10, 10, seed=0)
+    parameters = dict(network.module.named_parameters())
+    assert set(parameters) == set(network.layout.names)
+    assert all(p.dim() in (2, 4) for p in parameters.values())
+    assert len(layers(network, nn.BatchNorm2d)) == 1 + 18
+    logits = network(torch.linspace(-1, 1, 4 * 3 * 1024).reshape(4, *CIFAR10).sin())
+    torch.testing.assert_close(network(torch.zeros(4, *CIFAR10)), torch.zeros(4, 10))
+    assert logits.abs().min() > 0
 
 
 def test_wide_resnet20_has_twice_the_channels() -> None:
@@ -59,6 +84,39 @@ def test_vgg16_keeps_its_classifier_dense() -> None:
     assert not any("classifier" in name for name in network.layout.names)
     assert tensors(network)["classifier.weight"].shape == (10, 512)
     assert "classifier.weight" in network.rest_layout.names
+    assert not any(
+        layer.bias is not None for layer in network.module.modules() if isinstance(layer, nn.Conv2d)
+    )
+
+
+def test_vgg16_pools_four_times_and_averages_two_by_two() -> None:
+    """Three, three, three convolutions after the first two pairs; the last stage is not pooled."""
+    network = build("vgg16", CIFAR10, 10, seed=0)
+    kinds = (nn.Conv2d, nn.MaxPool2d)
+    calls, logits = network.calls(
+        [layer for layer in network.module.modules() if isinstance(layer, kinds)],
+        torch.linspace(-1, 1, 2 * 3 * 1024).reshape(2, *CIFAR10).sin(),
+    )
+    order = "".join("P" if isinstance(layer, nn.MaxPool2d) else "c" for layer, _ in calls)
+    assert order == "ccPccPcccPcccPccc"
+    sizes = [output.shape[2] for layer, output in calls if isinstance(layer, nn.MaxPool2d)]
+    assert sizes == [16, 8, 4, 2]
+    last = [output for _, output in calls][-1]
+    assert last.shape == (2, 512, 2, 2)
+    # A norm over the batch, ReLU, and the average of the four positions.
+    mean, std = last.mean((0, 2, 3)), (last.var((0, 2, 3), correction=0) + 1e-5).sqrt()
+    p = tensors(network)
+    scale, shift = ((p[n].reshape(-1, 1, 1)) for n in last_norm(network))
+    normed = (last - mean.view(-1, 1, 1)) / std.view(-1, 1, 1) * scale + shift
+    features = normed.relu().sum((2, 3)) / 4
+    expected = features @ p["classifier.weight"].T + p["classifier.bias"]
+    torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-5)
+
+
+def last_norm(network: Network) -> tuple[str, str]:
+    """The names of the last norm's scale and shift."""
+    name = layers(network, nn.BatchNorm2d)[-1]
+    return f"{name}.weight", f"{name}.bias"
 
 
 def test_lenet_is_300_100() -> None:
@@ -70,7 +128,11 @@ def test_lenet_is_300_100() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["lenet-300-100", "lenet-60-20", "500-500-500-500", "resnet20", "wide_resnet20", "vgg16"],
+    [
+        *("lenet-300-100", "lenet-60-20", "500-500-500-500"),
+        *("resnet20", "resnet20_1x1", "resnet20_he", "resnet20_gem_miner", "wide_resnet20"),
+        "vgg16",
+    ],
 )
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_a_model_takes_any_input(name: str, shape: Shape) -> None:
@@ -114,9 +176,14 @@ def test_an_unknown_model_is_refused() -> None:
         build("resnet2", CIFAR10, 10, seed=0)
 
 
-def test_the_resnet_is_the_networks_of_the_paper() -> None:
-    """The forward pass of ResNet-20, written out with functions."""
-    network = build("resnet20", (1, 8, 8), 10, seed=0)
+@pytest.mark.parametrize("name", ["resnet20", "resnet20_1x1", "resnet20_he", "resnet20_gem_miner"])
+def test_a_resnet_is_the_network_of_its_paper(name: str) -> None:
+    """The forward pass of ResNet-20, written out with functions.
+
+    Its shortcuts, where the width changes, are a 3x3 convolution (the CTS authors' code), a 1x1 one
+    (He et al.'s option B), or every other pixel, the new channels zero (option A).
+    """
+    network = build(name, (1, 8, 8), 10, seed=0)
     p = tensors(network)
     x = torch.linspace(-1, 1, 3 * 64).reshape(3, 1, 8, 8).sin()
 
@@ -125,18 +192,32 @@ def test_the_resnet_is_the_networks_of_the_paper() -> None:
         x = torch.conv2d(x, weight, stride=stride, padding=weight.shape[2] // 2)
         mean = x.mean((0, 2, 3), keepdim=True)
         std = (x.var((0, 2, 3), correction=0, keepdim=True) + 1e-5).sqrt()
+        if name == "resnet20_gem_miner":
+            return (x - mean) / std
         scale, shift = (p[f"{norm}.{part}"][:, None, None] for part in ("weight", "bias"))
         return (x - mean) / std * scale + shift
 
+    def shortcut(x: Tensor, block: str, outputs: int) -> Tensor:
+        if name in ("resnet20", "resnet20_1x1"):
+            size = 3 if name == "resnet20" else 1
+            assert p[f"{block}.shortcut.0.weight"].shape[2:] == (size, size)
+            return conv_norm(x, f"{block}.shortcut.0", f"{block}.shortcut.1", 2)
+        n, inputs, height, width = x.shape
+        wide = torch.zeros(n, outputs, (height + 1) // 2, (width + 1) // 2)
+        wide[:, outputs // 4 : outputs // 4 + inputs] = x[:, :, ::2, ::2]
+        return wide
+
     out = conv_norm(x, "conv", "norm", 1).relu()
     for block in range(9):
-        name, stride = f"blocks.{block}", 2 if block in (3, 6) else 1
-        inner = conv_norm(out, f"{name}.conv1", f"{name}.norm1", stride).relu()
-        inner = conv_norm(inner, f"{name}.conv2", f"{name}.norm2", 1)
+        part, stride = f"blocks.{block}", 2 if block in (3, 6) else 1
+        inner = conv_norm(out, f"{part}.conv1", f"{part}.norm1", stride).relu()
+        inner = conv_norm(inner, f"{part}.conv2", f"{part}.norm2", 1)
         if stride == 2:
-            out = conv_norm(out, f"{name}.shortcut.0", f"{name}.shortcut.1", stride)
+            out = shortcut(out, part, inner.shape[1])
         out = (inner + out).relu()
-    expected = out.mean((2, 3)) @ p["classifier.weight"].T + p["classifier.bias"]
+    expected = out.mean((2, 3)) @ p["classifier.weight"].T
+    if name != "resnet20_gem_miner":
+        expected = expected + p["classifier.bias"]
     torch.testing.assert_close(network(x), expected, rtol=1e-4, atol=1e-5)
 
 
@@ -172,7 +253,7 @@ def test_parameters_of_other_kinds_follow_the_seed_too(monkeypatch: pytest.Monke
     assert not torch.equal(build("tokens", (1, 8, 8), 10, seed=4).rest, one.rest)
 
 
-def test_kaiming_normal_has_the_right_spread_and_no_bias() -> None:
+def test_kaiming_normal_has_the_right_spread() -> None:
     network = build("resnet20", CIFAR10, 10, seed=0)
     for name, weight in network.layout.views(network.weights).items():
         n, deviation = weight.numel(), math.sqrt(2 / weight[0].numel())
@@ -182,12 +263,40 @@ def test_kaiming_normal_has_the_right_spread_and_no_bias() -> None:
         assert weight.abs().max() < 6 * deviation, name
     biases = [t for name, t in tensors(network).items() if name.endswith("bias")]
     assert len(biases) == 21 + 1
-    assert not torch.cat(biases).any()
+    assert not torch.cat(biases[:-1]).any()  # of the norms
+
+
+@pytest.mark.parametrize("kept", [1.0, 0.25])
+def test_biases_start_uniform_within_one_over_the_root_of_fan_in(kept: float) -> None:
+    """As torch's own linear layers; or at zero."""
+    uniform, zero = (
+        build("lenet-300-100", (1, 28, 28), 10, 0, initialisation=Initialisation(bias=b, kept=kept))
+        for b in ("uniform", "zero")
+    )
+    parts = torch.split(uniform.rest, [300, 100, 10])
+    for part, fan_in in zip(parts, (784, 300, 100), strict=True):
+        bound = fan_in**-0.5
+        assert part.abs().max() <= bound
+        assert part.abs().max() > 0.6 * bound
+        assert abs(part.mean()) < 5 * bound / math.sqrt(3 * len(part))
+    assert len(set(uniform.rest.tolist())) > 400
+    assert not zero.rest.any()
+
+
+def test_biases_of_zero_take_nothing_from_the_weights_draws() -> None:
+    """So that the seeds of tickets from before protocol 3 make the same weights."""
+    how = Initialisation(bias="zero")
+    network = build("lenet-300-100", (1, 8, 8), 10, 5, initialisation=how)
+    draw = generator(5, "initialisation")
+    for entry, fan_in in zip(network.layout.entries, (64, 300, 100), strict=True):
+        expected = torch.empty(entry.shape).normal_(0, math.sqrt(2 / fan_in), generator=draw)
+        assert torch.equal(network.weights[entry.span], expected.flatten())
 
 
 @pytest.mark.parametrize("kept", [1.0, 0.25])
 def test_signed_constants_are_two_values_a_layer(kept: float) -> None:
-    network = build("resnet20", CIFAR10, 10, seed=0, weights="signed_constant", kept=kept)
+    how = Initialisation(weights="signed_constant", kept=kept)
+    network = build("resnet20", CIFAR10, 10, seed=0, initialisation=how)
     normal = build("resnet20", CIFAR10, 10, seed=0)
     for (name, weight), drawn in zip(
         network.layout.views(network.weights).items(),
@@ -201,14 +310,18 @@ def test_signed_constants_are_two_values_a_layer(kept: float) -> None:
 
 
 def test_kept_scales_kaiming_normal() -> None:
-    full, half = (build("lenet-300-100", (1, 8, 8), 10, 0, kept=k) for k in (1.0, 0.25))
+    full, half = (
+        build("lenet-300-100", (1, 8, 8), 10, 0, initialisation=Initialisation(kept=kept))
+        for kept in (1.0, 0.25)
+    )
     torch.testing.assert_close(half.weights, 2 * full.weights)
-    assert not half.rest.any()
+    assert torch.equal(half.rest, full.rest)
 
 
 def test_norm_scales() -> None:
     uniform, one = (
-        build("resnet20", (1, 8, 8), 10, seed=0, norm_scale=scale) for scale in ("uniform", "one")
+        build("resnet20", (1, 8, 8), 10, seed=0, initialisation=Initialisation(norm_scale=scale))
+        for scale in ("uniform", "one")
     )
     norms = layers(uniform, nn.BatchNorm2d)
     assert len(norms) == 21
@@ -232,14 +345,24 @@ def test_no_norm_keeps_running_statistics() -> None:
 
 def test_norms_without_scale_are_left_alone() -> None:
     module = nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2, affine=False))
-    initialise(module, 0)
+    initialise(module, 0, Initialisation())
     assert len(list(module.parameters())) == 2
 
 
-@pytest.mark.parametrize("choice", [{"weights": "kaiming"}, {"norm_scale": "two"}])
+@pytest.mark.parametrize("choice", [{"weights": "kaiming"}, {"norm_scale": "two"}, {"bias": "no"}])
 def test_unknown_initialisations_are_refused(choice: dict[str, str]) -> None:
-    with pytest.raises(ValueError, match=f"'{next(iter(choice.values()))}'"):
-        build("lenet-300-100", (1, 8, 8), 10, 0, **choice)  # type: ignore[arg-type]
+    with pytest.raises(UnknownName, match=f"'{next(iter(choice.values()))}'"):
+        Initialisation(**choice)  # type: ignore[arg-type]
+
+
+def test_an_initialisation_is_read_back_from_its_facts() -> None:
+    for how in (Initialisation(), Initialisation("signed_constant", "one", "zero", 0.2)):
+        facts = how.facts()
+        assert all(isinstance(value, str) for value in facts.values())
+        assert Initialisation.of_facts({**facts, "model": "resnet20"}) == how
+    # Where nothing is said of biases they were zero: facts older than protocol 3.
+    assert Initialisation.of_facts({"kept": "0.5"}) == Initialisation(bias="zero", kept=0.5)
+    assert Initialisation.of_facts({}).kept == 1
 
 
 @pytest.mark.parametrize(

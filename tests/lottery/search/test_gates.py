@@ -1,6 +1,6 @@
 """The gate search, with a relaxation and a pressure simple enough to follow by hand."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -13,7 +13,7 @@ from lottery.core.randomness import generator
 from lottery.core.result import Log
 from lottery.data import Dataset, Images
 from lottery.data.batches import Data, Normalisation
-from lottery.search.gates import constant, cosine, drop_at, plan_epochs, search_gates
+from lottery.search.gates import constant, cosine, drop_after, plan_epochs, search_gates
 from lottery.search.objectives import Batch
 from lottery.search.pressures import Constraint
 from lottery.search.relaxations import Relaxation
@@ -60,13 +60,22 @@ class Plain(Relaxation):
 
 @dataclass
 class Push(Constraint):
-    """Adds its strength times the derivative of keep, and grows by 1 a step."""
+    """Adds its strength times the derivative of keep, and grows by 1 a step; remembers what it is
+    told."""
 
     strength: Tensor
+    norms: list[float] = field(default_factory=list)
+    rates: list[float] = field(default_factory=list)
 
-    def gradient(self, keep: Tensor, keep_gradient: Tensor, objective: Tensor) -> Tensor:
+    def gradient(
+        self, keep: Tensor, keep_gradient: Tensor, objective: Tensor, norm: Tensor
+    ) -> Tensor:
+        self.norms.append(norm.item())
         self.strength += 1
         return self.strength * keep_gradient
+
+    def set_rate(self, factor: float) -> None:
+        self.rates.append(factor)
 
 
 def total(network: Network, gates: Tensor, batch: Batch) -> Tensor:
@@ -161,7 +170,9 @@ def test_the_schedule_multiplies_the_rate_by_progress(unit: Network, bright: Dat
 def test_gates_see_whole_epochs_without_augmentation(unit: Network, bright: Data) -> None:
     bright.dataset = Dataset("bright", 1, (4, 1, 1), 4, 0, crop_padding=1, flip=True)
     run(unit, bright, batch_size=3, epochs=5)
-    assert bright.drawn == 5 * 3
+    assert bright.drawn == 5 * 3  # an image left alone is dropped
+    run(unit, bright, batch_size=2, epochs=5)
+    assert bright.drawn == 5 * 3 + 5 * 4
     plain = run(unit, bright)[0]
     bright.dataset = Dataset("bright", 1, (4, 1, 1), 4, 0)
     assert torch.equal(run(unit, bright)[0], plain)
@@ -177,6 +188,68 @@ def test_every_step_has_noise_of_its_own(unit: Network, bright: Data) -> None:
     assert len(set(one.seeds)) == 2
     assert same.seeds == one.seeds
     assert not set(other.seeds) & set(one.seeds)
+
+
+class Noisy(Plain):
+    """Gates that are the parameter plus noise; remembers the noise."""
+
+    def __init__(self) -> None:
+        self.noise: list[Tensor] = []
+
+    def sample(self, parameter: Tensor, generator: torch.Generator) -> Tensor:
+        self.noise.append(torch.rand(4, generator=generator))
+        return parameter + self.noise[-1]
+
+
+def half_square(network: Network, gates: Tensor, batch: Batch) -> Tensor:
+    """With a batch of one image i, its gradient at gate i is weight i squared times the gate."""
+    return 0.5 * network(batch.x, gates).square().sum()
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_every_part_has_noise_of_its_own_and_gradients_are_averaged(
+    unit: Network, bright: Data, replicas: int
+) -> None:
+    """By hand, two steps of four images; the pressure is told the mean of the parts' norms."""
+    relaxation, pressure = Noisy(), Push(torch.zeros(()))
+    found, log = run(
+        unit,
+        bright,
+        relaxation=relaxation,
+        pressure=pressure,
+        objective=half_square,
+        replicas=replicas,
+    )
+    assert len({tuple(noise.tolist()) for noise in relaxation.noise}) == 2 * replicas
+    stream, draws = bright.stream(4, generator(0, "search")), iter(relaxation.noise)
+    parameter, squares = START.double(), WEIGHTS.double() ** 2
+    for step in range(2):
+        order = stream[step][1].tolist()
+        size = 4 // replicas
+        gradient, norm, value = torch.zeros(4, dtype=torch.float64), 0.0, 0.0
+        for part in [order[i : i + size] for i in range(0, 4, size)]:
+            seen = torch.tensor([float(i in part) for i in range(4)], dtype=torch.float64)
+            gates = parameter + next(draws)
+            of_part = seen * squares * gates
+            gradient += of_part / replicas
+            norm += sum(g**2 for g in of_part.tolist()) ** 0.5 / replicas
+            value += (0.5 * of_part * gates).sum().item() / replicas
+        assert pressure.norms[step] == pytest.approx(norm, rel=1e-5)
+        assert log[step]["objective"] == pytest.approx(value, rel=1e-5)
+        parameter = parameter - 0.1 * (gradient + (step + 1) * torch.tensor([1.0, 2, 3, 4]))
+    torch.testing.assert_close(found, parameter.float())
+
+
+def test_an_image_is_never_a_part_of_its_own(unit: Network, bright: Data) -> None:
+    relaxation = Noisy()
+    run(unit, bright, relaxation=relaxation, replicas=4, epochs=1)
+    assert len(relaxation.noise) == 2
+
+
+def test_the_pressure_is_told_the_rates_factor(unit: Network, bright: Data) -> None:
+    pressure = Push(torch.zeros(()))
+    run(unit, bright, pressure=pressure, epochs=4, schedule=drop_after(0.75, 4, 0.25))
+    assert pressure.rates == [1, 1, 0.25, 0.25]
 
 
 class EveryEpoch:
@@ -218,7 +291,7 @@ def test_a_stopped_search_goes_on_to_the_same_end(
             batch_size=2,
             epochs=4,
             optimiser=partial(torch.optim.Adam, lr=0.1),
-            schedule=drop_at(0.5),
+            schedule=drop_after(0.5, 4),
             after_epoch=change,
             tally=change.tally,
         )
@@ -231,11 +304,30 @@ def test_a_stopped_search_goes_on_to_the_same_end(
     assert rest[1:] == [8, 1 + 2 + 3 + 4]
 
 
+@pytest.mark.parametrize(
+    ("share", "epochs", "full"),
+    [
+        (0.88, 160, 139),
+        (0.88, 80, 69),
+        (0.88, 20, 16),
+        (0.9, 160, 143),
+        (0.9, 20, 17),
+        (0.5, 4, 1),
+        (0.88, 3, 1),
+        (0.88, 1, 1),
+        (1, 160, 160),
+        (1, 1, 1),
+    ],
+)
+def test_the_rate_drops_after_so_many_epochs(share: float, epochs: int, full: int) -> None:
+    """int(share * epochs) - 1, at least one; never where the share is 1. 98 steps an epoch."""
+    drop = drop_after(share, epochs)
+    rates = [drop(i / (98 * epochs)) for i in range(98 * epochs)]
+    assert rates == [1.0] * (98 * full) + [0.1] * (98 * (epochs - full))
+    assert drop_after(0.5, 4, 0.25)(0.25) == 0.25
+
+
 def test_schedules() -> None:
-    drop = drop_at(0.9)
-    rates = [drop(i / 10) for i in range(10)]
-    assert rates == [1.0] * 9 + [0.1]
-    assert drop_at(0.5, 0.25)(0.5) == 0.25
     assert [constant(p) for p in (0, 0.5, 0.99)] == [1, 1, 1]
     assert [cosine(p) for p in (0, 1 / 3, 0.5, 2 / 3)] == pytest.approx([1, 0.75, 0.5, 0.25])
 

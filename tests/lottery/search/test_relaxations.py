@@ -50,7 +50,8 @@ def test_concrete_gates_have_their_distribution(logit: float, tau: float) -> Non
     """Eq. 8 of CTS: sigmoid((logit + noise) / tau), by quadrature over the logistic noise."""
     noise = np.log(MIDPOINTS) - np.log1p(-MIDPOINTS)
     expected = sigmoid((logit + noise) / tau)
-    gates, gradient = sampled(Concrete(tau), logit)
+    relaxation = Concrete(tau, noise_alone=False)
+    gates, gradient = sampled(relaxation, logit)
     assert_mean(gates, expected.mean())
     assert_mean(gates**2, (expected**2).mean())
     # By the reparameterisation, the mean's derivative is the mean of the derivatives (Eq. 9).
@@ -59,25 +60,38 @@ def test_concrete_gates_have_their_distribution(logit: float, tau: float) -> Non
     torch.testing.assert_close(gradient, gates * (1 - gates) / tau)
     # A gate is above one half as often as the Bernoulli variable that it relaxes is 1.
     assert_mean((gates > 0.5).double(), 1 / (1 + math.exp(-logit)))
+    assert_is_without_noise(relaxation, gates, logit, 1 / (1 + math.exp(-logit / tau)))
+
+
+def assert_is_without_noise(
+    relaxation: Concrete, gates: Tensor, logit: float, expected: float
+) -> None:
+    """The mean gate is the expected one, and what the gates are where the noise is at its median:
+    as many are higher as lower."""
+    mean = relaxation.mean_gate(torch.tensor([logit], dtype=torch.float64, requires_grad=True))
+    assert not mean.requires_grad
+    assert mean.item() == pytest.approx(expected, rel=1e-12)
+    assert_mean((gates > mean).double(), 0.5)
 
 
 @pytest.mark.parametrize("logit", [-3.0, 0.0, 1.5])
-def test_tau_may_divide_the_noise_alone(logit: float) -> None:
-    """Then the gates are those of Eq. 8 at tau times the logit, at any tau."""
-    tau = 0.4
+@pytest.mark.parametrize("tau", [2 / 3, 0.4, 2.0])
+def test_tau_divides_the_noise_alone(logit: float, tau: float) -> None:
+    """By default, sigmoid(logit + noise / tau): the gates of Eq. 8 at tau times the logit."""
     noise = np.log(MIDPOINTS) - np.log1p(-MIDPOINTS)
-    gates, gradient = sampled(Concrete(tau, noise_alone=True), logit)
+    gates, gradient = sampled(Concrete(tau), logit)
     assert_mean(gates, sigmoid(logit + noise / tau).mean())
     torch.testing.assert_close(gradient, gates * (1 - gates))
     assert_mean((gates > 0.5).double(), 1 / (1 + math.exp(-tau * logit)))
+    assert_is_without_noise(Concrete(tau), gates, logit, 1 / (1 + math.exp(-logit)))
     parameter = torch.tensor([logit])
-    assert Concrete(tau, noise_alone=True).mean_gate(parameter) == torch.sigmoid(parameter)
-    assert Concrete(tau, noise_alone=True).keep(parameter) == Concrete(tau).keep(parameter)
+    assert Concrete(tau, noise_alone=False).keep(parameter) == Concrete(tau).keep(parameter)
 
 
-def test_concrete_gates_are_finite_in_float32() -> None:
+@pytest.mark.parametrize("noise_alone", [True, False])
+def test_concrete_gates_are_finite_in_float32(noise_alone: bool) -> None:
     parameter = torch.linspace(-90, 90, 100_001, requires_grad=True)
-    gates = Concrete().sample(parameter, generator(0))
+    gates = Concrete(noise_alone=noise_alone).sample(parameter, generator(0))
     (gradient,) = torch.autograd.grad(gates.sum(), parameter)
     assert gates.dtype == torch.float32
     assert torch.isfinite(gates).all()

@@ -61,38 +61,44 @@ def log_probabilities(module: nn.Module, x: Tensor) -> Array:
     return np.asarray(logits - np.log(np.exp(logits).sum(1, keepdims=True)))
 
 
-def gradients(module: nn.Module, gates: Tensor, x: Tensor, y: Tensor) -> list[Array]:
-    """Per layer, the gradient of L(gates * theta) by theta: the gates times the backward pass."""
+def gradients(
+    module: nn.Module, gates: Tensor, x: Tensor, y: Tensor
+) -> tuple[list[Array], list[Array]]:
+    """Per layer, the gradient of L(gates * theta) by theta: the gates times the backward pass; and
+    the gradients by all other parameters, biases and norms."""
     twin = edited(module, gates)
     F.cross_entropy(twin(x), y).backward()  # type: ignore[no-untyped-call]
-    parts = torch.split(gates, [layer.weight.numel() for layer in prunable(twin)])
-    found = []
-    for layer, part in zip(prunable(twin), parts, strict=True):
-        assert layer.weight.grad is not None
-        found.append((layer.weight.grad.flatten() * part).numpy())
-    return found
+    weights = [layer.weight for layer in prunable(twin)]
+    parts = torch.split(gates, [w.numel() for w in weights])
+    found = {id(p): p.grad for p in twin.parameters() if p.grad is not None}
+    layers = [
+        (found.pop(id(w)).flatten() * part).numpy() for w, part in zip(weights, parts, strict=True)
+    ]
+    return layers, [g.numpy() for g in found.values()]
 
 
 def activations(module: nn.Module, x: Tensor) -> list[Array]:
-    """What every convolution and linear layer puts out."""
+    """What every activation layer puts out, and the softmax; a row for each image."""
     outputs: list[Array] = []
     twin = copy.deepcopy(module)
-    for layer in prunable(twin):
-        layer.register_forward_hook(lambda m, i, output: outputs.append(output.detach().numpy()))
-    twin(x)
-    return outputs
+    for layer in twin.modules():
+        if isinstance(layer, nn.ReLU | nn.GELU | nn.Tanh):
+            layer.register_forward_hook(lambda m, i, out: outputs.append(out.detach().numpy()))
+    softmax = np.exp(log_probabilities(twin, x))
+    return [output.reshape(len(x), -1).astype(np.float64) for output in [*outputs, softmax]]
 
 
-def distance(ticket: list[Array], parent: list[Array]) -> float:
-    """1/L times the sum over layers of MSE(N(ticket), N(parent))."""
+def distances(ticket: list[Array], parent: list[Array]) -> list[float]:
+    """Layer by layer MSE(N(ticket), N(parent)), N of the last axis, with an unbiased variance."""
 
     def normalised(a: Array) -> Array:
-        return np.asarray((a - a.mean()) / np.sqrt(a.var()))
+        centred = a - a.mean(-1, keepdims=True)
+        return np.asarray(centred / a.std(-1, ddof=1, keepdims=True))
 
-    errors = [
-        np.mean((normalised(t) - normalised(p)) ** 2) for t, p in zip(ticket, parent, strict=True)
+    return [
+        float(np.mean((normalised(t) - normalised(p)) ** 2))
+        for t, p in zip(ticket, parent, strict=True)
     ]
-    return float(sum(errors) / len(errors))
 
 
 def task_loss(module: nn.Module, x: Tensor, y: Tensor) -> float:
@@ -108,7 +114,8 @@ def delta_loss(module: nn.Module, gates: Tensor, x: Tensor, y: Tensor) -> float:
 
 
 def grad_norm(module: nn.Module, gates: Tensor, x: Tensor, y: Tensor) -> float:
-    return -math.sqrt(sum(float((g**2).sum()) for g in gradients(module, gates, x, y)))
+    layers, rest = gradients(module, gates, x, y)
+    return -math.sqrt(sum(float((g**2).sum()) for g in [*layers, *rest]))
 
 
 def kl(module: nn.Module, gates: Tensor, x: Tensor, y: Tensor) -> float:
@@ -117,12 +124,14 @@ def kl(module: nn.Module, gates: Tensor, x: Tensor, y: Tensor) -> float:
 
 
 def feature(module: nn.Module, gates: Tensor, x: Tensor, y: Tensor) -> float:
-    return distance(activations(edited(module, gates), x), activations(module, x))
+    layers = distances(activations(edited(module, gates), x), activations(module, x))
+    return sum(layers) / len(layers)
 
 
 def grad_match(module: nn.Module, gates: Tensor, x: Tensor, y: Tensor) -> float:
-    ones = torch.ones_like(gates)
-    return distance(gradients(module, gates, x, y), gradients(module, ones, x, y))
+    ticket, parent = (gradients(module, g, x, y)[0] for g in (gates, torch.ones_like(gates)))
+    layers = distances(ticket, parent)
+    return sum(layers) / len(layers)
 
 
 REFERENCES: dict[str, Reference] = {
@@ -226,13 +235,42 @@ class Scaled(nn.Module):
         return inflated + (x - inflated).detach()
 
 
-def test_a_layers_scale_is_not_a_change_of_its_features() -> None:
-    """The gates of the last layer, all times 3, only stretch its outputs, which N undoes."""
-    module = without_bias()
-    gates = torch.ones(64 * 12 + 120, dtype=torch.float64)
-    gates[-120:] = 3
-    assert measured("feature", Network(module), gates).item() < 1e-20
-    assert measured("kl", Network(module), gates).item() > 1e-3
+def test_images_are_normalised_one_by_one_and_layers_count_alike() -> None:
+    """A factor of its own on each image's activations is no change; and a layer of 10 outputs
+    weighs as much as one of 300."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        module = nn.Sequential(
+            nn.Flatten(), nn.Linear(64, 300, bias=False), nn.ReLU(), nn.Linear(300, 10, bias=False)
+        ).double()
+    gates = torch.ones(64 * 300 + 3000, dtype=torch.float64)
+    gates[: 64 * 300] = 3  # all outputs of the ReLU three times as large, and so the logits
+    network = Network(module)
+    inner, softmax = distances(activations(edited(module, gates), X), activations(module, X))
+    assert inner < 1e-20
+    assert softmax > 1e-3
+    assert measured("feature", network, gates).item() == pytest.approx(softmax / 2, rel=1e-9)
+    # Rows of the batch have nothing to do with each other, unlike where a norm mixes them.
+    values = [
+        measured("feature", network, gates.roll(9), X[i : i + 1], LABELS[i : i + 1]).item()
+        for i in range(6)
+    ]
+    whole = measured("feature", network, gates.roll(9)).item()
+    assert whole == pytest.approx(sum(values) / 6, rel=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["0.bias", "1.weight", "1.bias", "5.bias"])
+def test_biases_and_norms_count_in_the_gradients_norm(kind: str) -> None:
+    """Without one of them it would be another number."""
+    module = peaked()
+    layers, rest = gradients(module, GATES, X, LABELS)
+    names = [name for name, _ in module.named_parameters() if name not in ("0.weight", "5.weight")]
+    of_kind = dict(zip(names, rest, strict=True))[kind]
+    found = measured("grad_norm", Network(module), GATES).item()
+    without = found**2 - float((of_kind**2).sum())
+    # A bias before a norm has no gradient.
+    assert (kind == "0.bias") == (without == pytest.approx(found**2, rel=1e-9))
+    assert found**2 == pytest.approx(sum(float((g**2).sum()) for g in [*layers, *rest]), rel=1e-9)
 
 
 def test_a_layers_gradient_scale_does_not_count() -> None:
@@ -246,23 +284,6 @@ def test_a_layers_gradient_scale_does_not_count() -> None:
     assert values[0] > 1e-2
     assert values[1] == pytest.approx(values[0], rel=1e-9)
     assert abs(norms[1]) > 2 * abs(norms[0])
-
-
-def test_every_layer_counts_alike() -> None:
-    """A mean over layers and not over elements: a small layer weighs as much as a large one."""
-    module = without_bias()
-    gates = torch.ones(64 * 12 + 120, dtype=torch.float64)
-    gates[-120:] = torch.linspace(0, 1, 120, dtype=torch.float64).roll(40)
-    parts = [
-        distance([ticket], [parent])
-        for ticket, parent in zip(
-            activations(edited(module, gates), X), activations(module, X), strict=True
-        )
-    ]
-    assert parts[0] == 0
-    assert parts[1] > 0.1
-    found = measured("feature", Network(module), gates).item()
-    assert found == pytest.approx(parts[1] / 2, rel=1e-9)
 
 
 @pytest.mark.parametrize("name", SIX)
@@ -307,12 +328,12 @@ def test_any_model_at_any_precision(
 
 def test_what_the_dense_network_makes_of_a_batch_has_no_graph() -> None:
     batch = Batch(Network(peaked()), X, LABELS)
-    parts = [batch.dense_logits, batch.dense_gradient, *batch.dense_features]
+    parts = [batch.dense_logits, batch.dense_gradient, *batch.dense_activations]
     assert not any(part.requires_grad for part in parts)
 
 
 def test_the_dense_network_runs_once_for_all_of_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Once for its logits, once for its features, and once for its gradient."""
+    """Once for its logits, once for its activations, and once for its gradient."""
     network, dense, gated = Network(peaked()), 0, 0
     run = Network.run
 
@@ -323,7 +344,24 @@ def test_the_dense_network_runs_once_for_all_of_a_batch(monkeypatch: pytest.Monk
         return run(self, x, weights, *more, **named)
 
     one_by_one = {name: measured(name, network, GATES).item() for name in SIX}
+    one_by_one["feature"] *= 2  # a sum over the ReLU and the softmax
     monkeypatch.setattr(Network, "run", counting)
     monkeypatch.setattr(objectives, "_found", {name: objectives[name] for name in SIX})
     assert measure(network, GATES, [(X, LABELS), (X, LABELS)]) == pytest.approx(one_by_one)
     assert (dense, gated) == (2 * 3, 2 * len(SIX))
+
+
+def test_measured_values_are_means_over_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two batches of different images, sizes and values; each counts as much. Activations'
+    distances are summed over layers, as the paper plots them."""
+    monkeypatch.setattr(objectives, "_found", {name: objectives[name] for name in SIX})
+    module = peaked()
+    other = X.flip(0)[:4].cos() + 0.3 * X[:4]
+    batches = [(X, LABELS), (other, LABELS[2:])]
+    found = measure(Network(module), GATES, batches)
+    assert set(found) == set(SIX)
+    for name, value in found.items():
+        one, two = (REFERENCES[name](module, GATES, x, y) for x, y in batches)
+        layers = 2 if name == "feature" else 1
+        assert abs(one - two) > 1e-3 * abs(one)
+        assert value == pytest.approx(layers * (one + two) / 2, rel=1e-9)

@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from torch.nn.utils import prune
 
 from lottery.core.errors import BadInput
+from lottery.core.initialisation import Initialisation
 from lottery.core.mask import Mask
 from lottery.core.network import Network
 from lottery.core.ticket import Ticket
@@ -21,7 +22,7 @@ from lottery.tools.inspect import describe
 from lottery.tools.rebuild import rebuild
 
 DIGITS = DATASETS["digits"]
-FACTS = {"dataset": "digits", "weights": "kaiming_normal", "norm_scale": "uniform", "kept": "1.0"}
+FACTS = {"dataset": "digits", **Initialisation().facts()}
 IMAGES = torch.randn(5, *DIGITS.shape, generator=torch.Generator().manual_seed(0))
 
 
@@ -52,20 +53,25 @@ def test_a_ticket_of_a_seed_is_rebuilt(tmp_path: Path) -> None:
 
 
 def test_a_rebuilt_ticket_has_the_initialisation_of_its_provenance(tmp_path: Path) -> None:
-    kind = {"weights": "signed_constant", "norm_scale": "one", "kept": "0.5"}
-    base = build(
-        "resnet20",
-        DIGITS.shape,
-        10,
-        3,
-        weights="signed_constant",
-        norm_scale="one",
-        kept=0.5,
-    )
+    kind = {"weights": "signed_constant", "norm_scale": "one", "bias": "zero", "kept": "0.5"}
+    how = Initialisation("signed_constant", "one", "zero", 0.5)
+    base = build("resnet20", DIGITS.shape, 10, 3, initialisation=how)
     provenance = {"model": "resnet20", **FACTS, **kind}
     again = rebuild(Ticket(Mask.full(base.layout), 3, provenance=provenance))
     assert torch.equal(again.weights, base.weights)
     assert torch.equal(again.rest, base.rest)
+
+
+def test_a_ticket_that_says_nothing_of_biases_has_none() -> None:
+    """As those before protocol 3."""
+    facts = {name: fact for name, fact in FACTS.items() if name != "bias"}
+    none = Initialisation(bias="zero")
+    base = build("lenet-300-100", DIGITS.shape, 10, 3, initialisation=none)
+    provenance = {"model": "lenet-300-100", **facts}
+    again = rebuild(Ticket(Mask.full(base.layout), 3, provenance=provenance))
+    assert torch.equal(again.weights, base.weights)
+    assert not again.rest.any()
+    assert network("lenet-300-100").rest.any()
 
 
 @pytest.mark.parametrize("of_seed", [True, False])

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 
 import pytest
 import torch
@@ -22,7 +23,7 @@ from lottery.search.registry import methods, objectives
 from lottery.training import cuda_graphs
 from lottery.training.cuda_graphs import EAGER_STEPS, captured, eager, set_lr
 from lottery.training.loop import NoKeeper, Resumable
-from lottery.training.recipe import Recipe
+from lottery.training.recipe import GRADIENTS, Recipe
 from lottery.training.runner import Runner
 from lottery.training.train import train
 from tests.conftest import interrupted
@@ -30,6 +31,7 @@ from tests.conftest import interrupted
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
 DIGITS = DATASETS["digits"]
 START = float(torch.logit(torch.tensor(0.2)))  # of CTS at a density of 0.2
+RECIPE = Recipe(epochs=1, rewind_epochs=0, batch_size=128, replicas=1, gradient="mean_clipped")
 X, Y = torch.tensor([2.0]), torch.tensor([3.0])
 
 
@@ -91,6 +93,51 @@ def test_a_capture_that_fails_is_said_once_and_loses_no_step(
     assert len(cuda_graphs._failed) == 1
 
 
+class Replayed(cuda_graphs._Captured):
+    """Captured steps without a GPU: a replay does the work on the tensors of the cuda_graphs."""
+
+    def __init__(self, work: cuda_graphs.Work) -> None:
+        super().__init__(work, None)
+        self.replayed: list[int] = []
+
+    def _capture(self, x: Tensor, y: Tensor) -> None:
+        self._x, self._y = x.clone(), y.clone()
+        self._graph = self  # type: ignore[assignment]
+
+    def replay(self) -> None:
+        self.replayed.append(len(self._x))
+        self._value = self._work(self._x, self._y)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "replayed"),
+    [
+        ([4, 4, 4, 2, 4, 4, 4, 2], [4] * 4),  # the last batch of an epoch runs as it is
+        ([4, 2, 4, 2, 4], [4, 4]),
+        ([2, 4, 4, 4, 2, 4], [4, 4, 4]),  # a loop that resumes at a last batch
+        ([2, 2, 2, 2, 4, 2, 4], [2, 2, 2]),  # where all have been small, small ones are the ones
+        ([4, 4, 2, 2, 2, 4], [4]),
+        ([3, 3], []),
+    ],
+)
+def test_the_largest_shape_is_captured_and_others_run_as_they_are(
+    lengths: list[int], replayed: list[int]
+) -> None:
+    """After two steps, whatever their shape; and every step sees its own batch."""
+    seen: list[list[float]] = []
+
+    def work(x: Tensor, y: Tensor) -> Tensor:
+        seen.append(x.tolist())
+        return x.sum() + y.sum()
+
+    step = Replayed(work)
+    batches = [torch.arange(n) + 10.0 * i for i, n in enumerate(lengths)]
+    values = [step(x, -2 * x).item() for x in batches]
+    assert values == [-x.sum().item() for x in batches]
+    assert seen == [x.tolist() for x in batches]
+    assert step.replayed == replayed
+
+
 @pytest.mark.parametrize("kind", [torch.optim.SGD, torch.optim.Adam])
 def test_a_capturable_optimiser_steps_alike(kind: Callable[..., torch.optim.Optimizer]) -> None:
     parameters = [torch.arange(4.0).requires_grad_() for _ in range(2)]
@@ -122,8 +169,8 @@ def test_a_captured_step_follows_its_inputs_and_its_learning_rate() -> None:
     assert parameter.item() == pytest.approx(expected)
 
 
-def gpu_data(images: Images) -> Data:
-    part = Images(images.images[:1024], images.labels[:1024])
+def gpu_data(images: Images, count: int = 1024) -> Data:
+    part = Images(images.images[:count], images.labels[:count])
     return Data(part, DIGITS, Normalisation.of(part), "cuda")
 
 
@@ -162,7 +209,7 @@ def test_captured_training_is_eager_training(digits_images: Images, precision: s
 
     def run() -> Tensor:
         # Slowly: at the usual rate rounding grows too fast to compare.
-        recipe = Recipe(epochs=1, rewind_epochs=0, batch_size=128, lr=1e-3)
+        recipe = replace(RECIPE, lr=1e-3)
         return train(network, mask, data, recipe, 0, range(8)).weights
 
     fast, plain = both(run)
@@ -171,13 +218,50 @@ def test_captured_training_is_eager_training(digits_images: Images, precision: s
 
 
 @needs_gpu
+@pytest.mark.parametrize("replicas", [1, 4])
+@pytest.mark.parametrize("gradient", GRADIENTS)
+def test_captured_training_takes_a_smaller_last_batch(
+    digits_images: Images, gradient: str, replicas: int
+) -> None:
+    """Two epochs of seven batches of 128 images and one of 104, masked, in parts."""
+    data, network = gpu_data(digits_images, 1000), gpu_network()
+    mask = Mask.top(network.layout, network.weights.abs(), 0.3)
+    recipe = replace(RECIPE, epochs=2, replicas=replicas, gradient=gradient, lr=1e-4)
+
+    def run() -> Tensor:
+        return train(network, mask, data, recipe, 0, range(16)).weights
+
+    fast, plain = both(run)
+    start = network.weights * mask.keep
+    assert (fast - plain).norm() < 0.05 * (plain - start).norm()
+    assert not fast[~mask.keep].any()
+
+
+@needs_gpu
+@pytest.mark.parametrize("step", ["gradbalance", "lagrange"])
+@pytest.mark.parametrize("replicas", [1, 4])
+def test_a_captured_search_takes_parts_and_a_smaller_last_batch(
+    digits_images: Images, step: str, replicas: int
+) -> None:
+    data, network = gpu_data(digits_images, 1000), gpu_network()
+    recipe = replace(RECIPE, epochs=2, replicas=replicas)
+
+    def run() -> Tensor:
+        runner, source = Runner(data, recipe, 0), generator(0, "search")
+        found = cts(network, data, 0.2, source, runner=runner, gradient_step=step)
+        assert found.scores is not None
+        return found.scores
+
+    assert moved_alike(*both(run), START)
+
+
+@needs_gpu
 @pytest.mark.parametrize("name", sorted(objectives.names()))
 def test_a_captured_search_is_an_eager_search(digits_images: Images, name: str) -> None:
     data, network = gpu_data(digits_images), gpu_network()
-    recipe = Recipe(epochs=1, rewind_epochs=0, batch_size=128)
 
     def run() -> Tensor:
-        runner = Runner(data, recipe, 0)
+        runner = Runner(data, RECIPE, 0)
         found = cts(network, data, 0.2, generator(0, "search"), runner=runner, objective=name)
         assert found.scores is not None
         return found.scores
@@ -194,7 +278,7 @@ def test_every_gate_search_is_captured(
     digits_images: Images, name: str, density: float | None, options: dict[str, float]
 ) -> None:
     data, network = gpu_data(digits_images), gpu_network()
-    runner = Runner(data, Recipe(epochs=1, rewind_epochs=0, batch_size=128), 0)
+    runner = Runner(data, RECIPE, 0)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         source, draw = generator(0, name), methods[name].draw
@@ -216,7 +300,7 @@ def test_no_step_within_an_epoch_waits_for_the_gpu(
             torch.cuda.set_sync_debug_mode("default" if step % 8 in (0, 7) else "error")
 
     data, network = gpu_data(digits_images), gpu_network()
-    recipe = Recipe(epochs=2, rewind_epochs=0, batch_size=128)
+    recipe = replace(RECIPE, epochs=2)
     runner = Runner(data, recipe, 0, keeper=Strict())
     options = {} if name == "cts" else {"epochs": 2}
     try:
@@ -231,7 +315,7 @@ def test_no_step_within_an_epoch_waits_for_the_gpu(
 @needs_gpu
 def test_a_captured_search_resumes(digits_images: Images) -> None:
     data, network = gpu_data(digits_images), gpu_network()
-    recipe = Recipe(epochs=2, rewind_epochs=0, batch_size=128)
+    recipe = replace(RECIPE, epochs=2)
 
     def run(keeper: object) -> Tensor:
         runner = Runner(data, recipe, 0, keeper=keeper)  # type: ignore[arg-type]

@@ -5,14 +5,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+import baselines  # noqa: F401  (registers them)
 from lottery.core.network import Network
 from lottery.core.randomness import generator
 from lottery.core.result import Result
 from lottery.data import DATASETS, Images
 from lottery.data.batches import Data, Normalisation
 from lottery.models.zoo import build
-from lottery.search import cts
 from lottery.search.objectives import Batch, kl
+from lottery.search.registry import methods
 from lottery.training.recipe import Recipe
 from lottery.training.runner import Runner
 
@@ -69,15 +70,18 @@ def test_parameters_and_norms_stay_float32_in_the_fast_mode(digits: Data) -> Non
 
 
 def test_a_fast_search_finds_much_the_same_ticket(digits_images: Images) -> None:
+    """Of a method that searches in the network's own precision; CTS does so in float32."""
     density = 0.05
     digits = Data(digits_images, DIGITS, Normalisation.of(digits_images))
+    recipe = Recipe(epochs=4, rewind_epochs=0, batch_size=128, replicas=1, gradient="mean_clipped")
 
-    def search(precision: str) -> Result:
-        at = network("resnet20", precision)
-        runner = Runner(digits, Recipe(epochs=4, rewind_epochs=0, batch_size=128), 0)
-        source = generator(0, "search")
-        return cts.cts(at, digits, density, source, runner=runner, objective="loss")
+    def search(name: str, precision: str) -> Tensor:
+        draw, at = methods[name].draw, network("resnet20", precision)
+        runner = Runner(digits, recipe, 0)
+        found: Result = draw(at, digits, density, generator(0, "search"), runner=runner)
+        return found.mask.keep
 
-    plain, fast = search("float32").mask.keep, search("bfloat16").mask.keep
+    plain, fast = (search("l0_hard_concrete", p) for p in ("float32", "bfloat16"))
     overlap = float((plain & fast).sum() / plain.sum())
+    assert overlap < 1
     assert overlap > 4 * density, "chance is the density"

@@ -2,19 +2,45 @@
 
 import pytest
 
+from lottery.core.errors import UnknownName
 from lottery.training.recipe import Recipe
 
 
-def test_the_default_is_the_papers() -> None:
-    """CTS Section V-A: SGD 0.1, x0.1 at epochs 80 and 120 of 160, rewind at 7.5."""
-    recipe, per_epoch = Recipe(), 97  # 50000 images in batches of 512
-    assert recipe.steps(per_epoch) == 160 * 97
+def test_the_default_is_what_made_the_papers_numbers() -> None:
+    """SGD 0.1, divided by 10 after 79 and 119 of 160 epochs of 98 steps; rewind to epoch 9; four
+    parts of 128 images, the loss summed and the gradient of all parameters clipped to 2."""
+    recipe, per_epoch = Recipe(), 98  # 50000 images in batches of 512, and one of 336
+    assert recipe.steps(per_epoch) == 160 * 98
     rates = [recipe.lr_at(step / (160 * per_epoch)) for step in range(160 * per_epoch)]
-    assert rates[: 80 * 97] == [0.1] * (80 * 97)
-    assert rates[80 * 97 : 120 * 97] == pytest.approx([0.01] * (40 * 97))
-    assert rates[120 * 97 :] == pytest.approx([0.001] * (40 * 97))
-    assert recipe.rewind_step(per_epoch) == 728  # round(727.5), half to even
-    assert Recipe(batch_size=125).rewind_step(400) == 3000  # the paper's k
+    assert rates[: 79 * 98] == [0.1] * (79 * 98)
+    assert rates[79 * 98 : 119 * 98] == pytest.approx([0.01] * (40 * 98))
+    assert rates[119 * 98 :] == pytest.approx([0.001] * (41 * 98))
+    assert recipe.rewind_step(per_epoch) == 882
+    assert (recipe.batch_size, recipe.replicas, recipe.part_size) == (512, 4, 128)
+    assert recipe.gradient == "sum_clipped_all"
+    assert recipe.clip_norm == 2
+    assert (recipe.momentum, recipe.weight_decay) == (0.9, 1e-3)
+
+
+def test_the_papers_text_is_a_recipe_too() -> None:
+    """Section V-A: the rate falls at epochs 80 and 120; k = 3000 at batch 128 is 7.5 epochs."""
+    recipe = Recipe(milestones=(0.5, 0.75), rewind_epochs=7.5, batch_size=125, replicas=1)
+    assert recipe.rewind_step(400) == 3000
+    assert recipe.lr_at(79.9 / 160) == 0.1
+    assert recipe.lr_at(80 / 160) == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize(("batch", "replicas"), [(128, 3), (1, 2), (128, 0), (128, -1), (4, 8)])
+def test_a_batch_that_does_not_fall_into_parts_is_refused(batch: int, replicas: int) -> None:
+    words = f"a batch of {batch} does not fall into {replicas} equal parts"
+    with pytest.raises(ValueError, match=words):
+        Recipe(batch_size=batch, replicas=replicas)
+    assert Recipe(batch_size=128, replicas=8).part_size == 16
+
+
+def test_an_unknown_kind_of_gradient_is_refused() -> None:
+    with pytest.raises(UnknownName, match="unknown gradient 'sum_clipped': did you mean"):
+        Recipe(gradient="sum_clipped")
 
 
 @pytest.mark.parametrize(

@@ -5,21 +5,27 @@ from dataclasses import replace
 
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lottery.core.mask import Mask
 from lottery.core.network import Network
-from lottery.data import DATASETS, Dataset, Images
+from lottery.data import Dataset, Images
 from lottery.data.batches import Data, Normalisation
 from lottery.training.loop import Keeper, NoKeeper, Resumable
 from lottery.training.recipe import Recipe
 from lottery.training.runner import Runner
 from lottery.training.train import evaluate, train
-from tests.conftest import interrupted, tiny_module
+from tests.conftest import PARTS, RecordedData, first, interrupted, tiny_module
 
 # 256 digits in batches of 64: 3 epochs are 12 steps.
-RECIPE = Recipe(epochs=3, rewind_epochs=0, batch_size=64, weight_decay=0.01)
+RECIPE = Recipe(
+    epochs=3,
+    rewind_epochs=0,
+    batch_size=64,
+    replicas=1,
+    gradient="mean_clipped",
+    weight_decay=0.01,
+)
 STEPS = range(12)
 
 
@@ -54,15 +60,67 @@ def test_training_leaves_the_network_that_it_starts_from(tiny: Network, digits: 
         assert torch.equal(one, other)
 
 
-@pytest.mark.parametrize("clip_norm", [0.1, 1e6])
-def test_steps_are_those_of_sgd(digits_images: Images, clip_norm: float) -> None:
-    """Every batch is the whole set, so that its order plays no part."""
-    part = Images(digits_images.images[:40], digits_images.labels[:40])
-    data = Data(part, DATASETS["digits"], Normalisation.of(part))
+def written_out(
+    module: nn.Module, mask: Mask, data: RecordedData, recipe: Recipe, rates: list[float]
+) -> tuple[nn.Module, list[float]]:
+    """SGD on the batches that were recorded, in float64 and on the module itself.
+
+    Returns:
+        The trained module, and the norm of every step's gradient before it is clipped.
+    """
+    module = copy.deepcopy(module).double()
+    keep = iter(torch.split(mask.keep, [36, 400]))
+    masks = [
+        next(keep).view_as(p) if p.dim() > 1 else torch.ones_like(p) for p in module.parameters()
+    ]
+    scaled = data.images.double()
+    images = ((scaled - scaled.mean()) / scaled.std(correction=0)).permute(0, 3, 1, 2)
+    with torch.no_grad():
+        for p, kept in zip(module.parameters(), masks, strict=True):
+            p.mul_(kept)
+    momenta, norms = [torch.zeros_like(p) for p in module.parameters()], []
+    sums = recipe.gradient == "sum_clipped_all"
+    for lr, batch in zip(rates, data.taken, strict=True):
+        gradients = [torch.zeros_like(p) for p in module.parameters()]
+        lengths = PARTS[recipe.replicas][len(batch)]
+        for part in torch.split(torch.tensor(batch), lengths):
+            log_p = module(images[part]).log_softmax(1)
+            losses = -log_p[torch.arange(len(part)), data.labels[part]]
+            loss = losses.sum() if sums else losses.sum() / len(part)
+            found = torch.autograd.grad(loss, [*module.parameters()])
+            gradients = [g + f / len(lengths) for g, f in zip(gradients, found, strict=True)]
+        if not sums:
+            gradients = [g * kept for g, kept in zip(gradients, masks, strict=True)]
+        norms.append(sum(float((g**2).sum()) for g in gradients) ** 0.5)
+        factor = min(1.0, recipe.clip_norm / norms[-1])
+        with torch.no_grad():
+            for p, g, kept, momentum in zip(
+                module.parameters(), gradients, masks, momenta, strict=True
+            ):
+                momentum.mul_(recipe.momentum).add_(g * kept * factor + recipe.weight_decay * p)
+                p.sub_(lr * momentum)
+    return module, norms
+
+
+@pytest.mark.parametrize("replicas", [1, 2, 4])
+@pytest.mark.parametrize(
+    ("gradient", "clip_norm"),
+    [("mean_clipped", 0.1), ("mean_clipped", 1e6), ("sum_clipped_all", 2.0)],
+)
+def test_steps_are_those_of_sgd(
+    digits_images: Images, gradient: str, clip_norm: float, replicas: int
+) -> None:
+    """Every part is normalised by itself; the last batch of an epoch has 4 images, others 40.
+
+    Of a mean the gradient of what is kept is clipped; of a sum that of all weights, then masked.
+    """
+    data = RecordedData(first(digits_images, 44))
     recipe = Recipe(
-        epochs=4,
+        epochs=2,
         rewind_epochs=0,
         batch_size=40,
+        replicas=replicas,
+        gradient=gradient,
         lr=0.3,
         momentum=0.8,
         weight_decay=0.05,
@@ -74,36 +132,46 @@ def test_steps_are_those_of_sgd(digits_images: Images, clip_norm: float) -> None
     network = Network(module)
     mask = every_third(network)
     trained = train(network, mask, data, recipe, 0, range(4))
+    assert [len(batch) for batch in data.taken] == [40, 4, 40, 4]
 
-    # The same on the module itself, in float64.
-    module = copy.deepcopy(module).double()
-    keep = iter(torch.split(mask.keep, [36, 400]))
-    masks = [
-        next(keep).view_as(p) if p.dim() > 1 else torch.ones_like(p) for p in module.parameters()
-    ]
-    scaled = part.images.double()
-    x = ((scaled - scaled.mean()) / scaled.std(correction=0)).permute(0, 3, 1, 2)
-    with torch.no_grad():
-        for p, kept in zip(module.parameters(), masks, strict=True):
-            p.mul_(kept)
-    momenta = [torch.zeros_like(p) for p in module.parameters()]
-    clipped = []
-    for lr in (0.3, 0.15, 0.15, 0.075):
-        loss = F.cross_entropy(module(x), part.labels)
-        gradients = torch.autograd.grad(loss, [*module.parameters()])
-        gradients = tuple(g * kept for g, kept in zip(gradients, masks, strict=True))
-        norm = sum(float((g**2).sum()) for g in gradients) ** 0.5
-        clipped.append(norm > clip_norm)
-        with torch.no_grad():
-            for p, g, momentum in zip(module.parameters(), gradients, momenta, strict=True):
-                momentum.mul_(0.8).add_(g * min(1.0, clip_norm / norm) + 0.05 * p)
-                p.sub_(lr * momentum)
-    assert any(clipped) == (clip_norm < 1)
-
-    expected = Network(module.float())
+    twin, norms = written_out(module, mask, data, recipe, [0.3, 0.15, 0.15, 0.075])
+    assert all(norm > clip_norm for norm in norms) == (clip_norm < 1e6)
+    expected = Network(twin.float())
     assert (expected.weights - network.weights * mask.keep).abs().max() > 0.01
     torch.testing.assert_close(trained.weights, expected.weights, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(trained.rest, expected.rest, rtol=1e-4, atol=1e-5)
+    assert not trained.weights[~mask.keep].any()
+
+
+@pytest.mark.parametrize("gradient", ["mean_clipped", "sum_clipped_all"])
+def test_parts_matter_to_norms_alone(digits: Data, gradient: str) -> None:
+    """Without a norm four parts are one, to rounding: of a sum the clipped direction is the same.
+
+    With one they are not.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        plain = nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.ReLU(), nn.Linear(16, 10))
+    for module, alike in ((plain, True), (tiny_module(), False)):
+        network = Network(module)
+        mask = every_third(network)
+        one, four = (
+            parameters(
+                train(
+                    network,
+                    mask,
+                    digits,
+                    replace(RECIPE, replicas=replicas, gradient=gradient),
+                    0,
+                    range(6),
+                )
+            )
+            for replicas in (1, 4)
+        )
+        assert (one - parameters(network)).abs().max() > 0.01
+        distance = (one - four).abs().max()
+        assert (distance < 1e-5) == alike
+        assert (distance > 1e-3) != alike
 
 
 class Kept:
@@ -156,22 +224,10 @@ def test_a_stopped_training_goes_on_to_the_same_end(
     assert torch.equal(interrupted(run, stop, every), run(NoKeeper()))
 
 
-class Recorder(Data):
-    """Data that remembers which batches were taken."""
-
-    def take(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        self.taken.append(tuple(index.tolist()))
-        return super().take(index)
-
-    taken: list[tuple[int, ...]]
-
-
 def batches_of(
     mask: Mask, network: Network, images: Images, seed: int, steps: range
 ) -> list[object]:
-    part = Images(images.images[:256], images.labels[:256])
-    data = Recorder(part, DATASETS["digits"], Normalisation.of(part))
-    data.taken = []
+    data = RecordedData(first(images, 256))
     torch.rand(len(network.weights[mask.keep]))  # the global generator is elsewhere each time
     train(network, mask, data, RECIPE, seed, steps)
     return list(data.taken)
@@ -236,6 +292,35 @@ def test_accuracy_counts_the_labels_among_the_highest_logits() -> None:
         found = evaluate(Network(module), data, used)
         expected = [100 * hits[k] / 1100 for k in (1, 3, 5)]
         assert [found.top1, found.top3, found.top5] == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("options", "lengths"),
+    [({}, [128, 128]), ({"part_size": 256}, [256]), ({"part_size": 60}, [52, 51, 51, 51, 51])],
+    ids=str,
+)
+def test_parts_are_judged_with_norms_of_their_own(
+    digits: Data, options: dict[str, int], lengths: list[int]
+) -> None:
+    """By default in parts of 128 images; none is left out, and they are nearly equal."""
+    module, gates = tiny_module(), torch.linspace(0, 1, 436).roll(100)
+    network = Network(module)
+    hits = dict.fromkeys((1, 3, 5), 0)
+    twin = copy.deepcopy(module).double()
+    with torch.no_grad():
+        weights = [p for p in twin.parameters() if p.dim() > 1]
+        for weight, part in zip(weights, torch.split(gates, [36, 400]), strict=True):
+            weight.mul_(part.view_as(weight))
+    for index in torch.split(torch.arange(256), lengths):
+        x, labels = digits.take(index)
+        for row, label in zip(twin(x.double()).tolist(), labels.tolist(), strict=True):
+            rank = sum(logit > row[label] for logit in row)
+            for k in hits:
+                hits[k] += rank < k
+    found = evaluate(network, digits, gates, **options)
+    expected = [100 * hits[k] / 256 for k in (1, 3, 5)]
+    assert [found.top1, found.top3, found.top5] == pytest.approx(expected, rel=1e-6)
+    assert evaluate(network, digits, gates, part_size=2) != found
 
 
 def test_accuracy_of_a_network_that_knows_the_labels() -> None:

@@ -1,0 +1,39 @@
+"""Whether a line of a table agrees with what its paper prints."""
+
+from dataclasses import dataclass
+from statistics import mean, stdev
+
+from benchmarks.plan.block import Line
+from benchmarks.results.lookup import Results
+
+WITHIN = 1.0  # points, or two standard deviations over seeds where that is more
+REPRODUCED, EXPLAINED, NOT = "reproduced", "printed value explained", "not reproduced"
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """A measured line beside the printed one.
+
+    Attributes:
+        difference: measured minus printed, in points.
+        outcome: REPRODUCED, EXPLAINED or NOT; None where the two are not of the same task and
+            length, and the difference alone says something.
+    """
+
+    difference: float
+    outcome: str | None
+
+
+def agreement(line: Line, results: Results) -> Agreement | None:
+    """How a line agrees; None where one of the two numbers is missing or is of another task."""
+    cell, printed, rows = line.cell, line.printed, results.rows(line.cell)
+    if not (cell and printed and rows) or cell.dataset != printed.dataset:
+        return None
+    values = [float(row[printed.metric]) for row in rows]
+    difference = mean(values) - printed.value
+    if cell.preset != "paper":
+        return Agreement(difference, None)
+    tolerance = max(WITHIN, 2 * stdev(values) if len(values) > 1 else 0.0)
+    if abs(difference) <= tolerance:
+        return Agreement(difference, REPRODUCED)
+    return Agreement(difference, EXPLAINED if line.explained else NOT)

@@ -16,6 +16,7 @@ class Printed:
         sparsity: percent of weights removed, as printed; None where the paper prints none.
         minutes, epochs: search plus training; None where the paper prints none.
         passes: "yes" or "no", whether the paper says that it passes the sanity checks; else empty.
+        architecture: inputs that are left of every layer, where the paper prints them; else empty.
     """
 
     model: str
@@ -27,6 +28,7 @@ class Printed:
     epochs: float | None
     passes: str
     note: str
+    architecture: str = ""
 
 
 @cache
@@ -45,6 +47,7 @@ def printed_values() -> dict[tuple[str, ...], Printed]:
             epochs=_number(row["epochs"]),
             passes=row["passes_sanity_checks"],
             note=row["note"],
+            architecture=row["architecture"],
         )
         for row in csv.DictReader(text.splitlines())
     }

@@ -65,6 +65,7 @@ _MORE: dict[str, Kind] = {
     "validation": number(0, 1, empty=True),
     "source": matching(r"[\w.+-]+", "a hash", empty=True),
     "variant": TEXT,
+    "architecture": matching(r"\d+(-\d+)*", "numbers joined by -", empty=True),
     "details_sha256": matching("[0-9a-f]{64}", "sixty-four hexadecimal digits", empty=True),
 }
 COLUMNS = list(_CONTRACT)

@@ -39,6 +39,9 @@ TINY = Preset(
         "gem_miner": {"any": {"epochs": 2, "freeze_every": 1}},
         "continuous_sparsification": {"any": {"epochs": 1}},
         "sparse_vd": {"any": {"epochs": 2}},
+        "bc_gnj": {"any": {"epochs": 2}},
+        "bc_ghs": {"any": {"epochs": 2}},
+        "sparse_then_prune": {"any": {"epochs": 2, "fine_tuning_epochs": 1}},
     },
 )
 

@@ -3,6 +3,7 @@
 import codecs
 import csv
 import io
+import math
 import os
 import re
 import stat
@@ -15,7 +16,7 @@ from typing import Any
 from lottery.core.errors import BadInput, shown
 
 Row = dict[str, str]
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 DELIMITERS = (",", ";", "\t")
 
 
@@ -61,17 +62,21 @@ def number(low: float = -float("inf"), high: float = float("inf"), *, empty: boo
     """A finite number from `low` to `high`."""
     return Kind(
         "a number" + _between(low, high),
-        lambda text: bool(NUMBER.fullmatch(text)) and low <= float(text) <= min(high, 1.8e308),
+        lambda text: _is_number(text) and low <= float(text) <= high,
         empty,
         decimal=True,
     )
+
+
+def _is_number(text: str) -> bool:
+    return bool(NUMBER.fullmatch(text)) and math.isfinite(float(text))
 
 
 def whole(low: int = 0, *, empty: bool = False) -> Kind:
     """A whole number of at least `low`, of at most 18 digits."""
     return Kind(
         f"a whole number of at least {low}",
-        lambda text: bool(re.fullmatch(r"\d{1,18}", text)) and int(text) >= low,
+        lambda text: bool(re.fullmatch(r"[0-9]{1,18}", text)) and int(text) >= low,
         empty,
     )
 

@@ -24,7 +24,7 @@ def plan(
 ) -> dict[str, float]:
     """The perturbation, which all densities share, and the search."""
     perturbing = {f"perturbation {options}": options["perturbation_epochs"]}
-    return {**perturbing, f"search {density}": options["epochs"]}
+    return {**perturbing, f"search {options} {density}": options["epochs"]}
 
 
 @method("edge_popup_epsilon", own_weights=True, pruned_at="init", plan=plan)
@@ -38,6 +38,7 @@ def edge_popup_epsilon(
     epsilon: float = 0.01,
     perturbation_epochs: int = 10,
     perturbation_lr: float = 0.1,
+    lr: float = 0.1,
     epochs: int = 100,
     batch_size: int = 128,
 ) -> Result:
@@ -51,7 +52,7 @@ def edge_popup_epsilon(
     Args:
         epsilon: largest change of a weight.
         perturbation_epochs, perturbation_lr: of the projected SGD.
-        epochs, batch_size: of edge-popup.
+        lr, epochs, batch_size: of edge-popup.
 
     Raises:
         BadInput: an invalid density, or one that keeps no weight.
@@ -74,7 +75,14 @@ def edge_popup_epsilon(
     runner.loop("perturbation", steps, step, Resumable(optimiser, weights=weights))
     perturbed = network.at(weights)
     found = edge_popup(
-        perturbed, data, density, generator, runner=runner, epochs=epochs, batch_size=batch_size
+        perturbed,
+        data,
+        density,
+        generator,
+        runner=runner,
+        lr=lr,
+        epochs=epochs,
+        batch_size=batch_size,
     )
     kept = perturbed.at(perturbed.weights * found.mask.keep)
     return replace(found, trained=kept)

@@ -1,8 +1,8 @@
-"""python -m benchmarks <suite>: run what is missing of a table, then print it."""
+"""python -m benchmarks <suite>: run what is missing of a table, then print it; or merge DIR."""
 
 import sys
 
-from benchmarks.cli.suite import main
+from lottery.core.entry import run
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run("benchmarks.cli.merge" if sys.argv[1:2] == ["merge"] else "benchmarks.cli.suite")

@@ -1,8 +1,6 @@
 """python -m benchmarks.compare METHOD: a new method beside fixed baselines."""
 
-import sys
-
-from benchmarks.cli.compare import main
+from lottery.core.entry import run
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run("benchmarks.cli.compare")

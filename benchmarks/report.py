@@ -1,8 +1,6 @@
 """python -m benchmarks.report: every result as one page."""
 
-import sys
-
-from benchmarks.cli.report import main
+from lottery.core.entry import run
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run("benchmarks.cli.report")

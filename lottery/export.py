@@ -1,8 +1,6 @@
 """python -m lottery.export TICKET: a ticket file for other tools."""
 
-import sys
-
-from lottery.tools.export import main
+from lottery.core.entry import run
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run("lottery.tools.export")

@@ -1,8 +1,6 @@
 """python -m lottery.inspect TICKET: what a ticket file holds."""
 
-import sys
-
-from lottery.tools.inspect import main
+from lottery.core.entry import run
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run("lottery.tools.inspect")

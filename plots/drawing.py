@@ -1,5 +1,7 @@
 """From result files to a figure beside them."""
 
+import io
+from collections.abc import Collection, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -9,9 +11,27 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lottery.core.csv_table import NUMBER, TEXT, Kind, Schema, csv_line, matching, read_csv
 from lottery.core.errors import BadInput
-from lottery.core.files import replacing
+from lottery.core.files import replacing, sweep
 from plots import style
+from plots.freshness import KEY
+
+# What figures take as numbers, wherever it stands, and as yes or no; the rest is text to them. Of
+# the table of a search every column is a number.
+_NUMBER = Kind("a number", lambda t: t == "nan" or bool(NUMBER.fullmatch(t)), True, decimal=True)
+_NUMBERS = (
+    "density_requested density seed accuracy accuracy_top3 accuracy_top5 accuracy_before_training "
+    "search_seconds train_seconds search_epochs train_epochs params_prunable params_kept protocol "
+    "layers_emptied accuracy_soft_gates validation epoch params kept value expected_density "
+    "strength seeds low high epochs seconds batch_size ms_per_step images_per_second "
+    "plain_ms_per_step times_plain roofline_ms peak_memory_mib"
+).split()
+_FLAGS = ("candidate", "on_front", "checked")
+_COLUMNS = {
+    **dict.fromkeys(_NUMBERS, _NUMBER),
+    **dict.fromkeys(_FLAGS, matching("True|False", "True or False")),
+}
 
 
 class NothingToDraw(Exception):
@@ -26,7 +46,7 @@ class Tables:
     """
 
     def __init__(self, source: Path) -> None:
-        rows = read(source, "protocol")
+        rows = read(source, ("protocol",))
         self.rows = rows[rows["protocol"] == rows["protocol"].max()]
         self._source = source
 
@@ -36,13 +56,16 @@ class Tables:
         Columns of both are the rows' by name, and the table's with the table's name before it.
 
         Raises:
-            NothingToDraw: no row has lines in it.
-            BadInput: the table's file is none.
+            NothingToDraw: no row has lines in it, or it cannot be read.
         """
         path = self._source.with_name(f"{self._source.stem}-{table}.csv")
         if not path.exists():
             raise NothingToDraw(f"there is no {path}")
-        found = read(path, "cell_key")
+        try:
+            more = {"objective": _NUMBER} if table == "search" else {}
+            found = read(path, ("cell_key",), more)
+        except BadInput as error:
+            raise NothingToDraw(str(error)) from error
         names = {c: f"{table}_{c}" for c in found if c in self.rows and c != "cell_key"}
         joined: pd.DataFrame = self.rows.merge(found.rename(columns=names), on="cell_key")
         if joined.empty:
@@ -50,19 +73,26 @@ class Tables:
         return joined
 
 
-def read(path: Path, column: str) -> pd.DataFrame:
+def read(
+    path: Path, required: Collection[str], more: Mapping[str, Kind] | None = None
+) -> pd.DataFrame:
     """A CSV file.
 
+    Args:
+        required: columns that it has to have.
+        more: what stands in columns, other than elsewhere.
+
     Raises:
-        BadInput: it is none, or lacks a column that it has to have.
+        NothingToDraw: it has no rows.
+        BadInput: it is none, lacks a column, or holds what does not fit.
     """
-    try:
-        table = pd.read_csv(path)
-    except (ValueError, OSError) as error:  # what pandas raises on a malformed file is a ValueError
-        raise BadInput(f"{path} is no table: {' '.join(str(error).split())}") from error
-    if column not in table:
-        raise BadInput(f"{path} is no results file: it has no column {column!r}")
-    return table
+    columns = {**dict.fromkeys(required, TEXT), **_COLUMNS, **(more or {})}
+    table = read_csv(path, Schema(columns, frozenset(required)))
+    if not table.rows:
+        raise NothingToDraw(f"{path} has no rows")
+    header = [name for name in table.header if name]
+    lines = (csv_line(row.get(name, "") for name in header) for row in table.rows)
+    return pd.read_csv(io.StringIO("".join([csv_line(header), *lines])))
 
 
 Panel = tuple[Axes, Any, pd.DataFrame]
@@ -97,8 +127,11 @@ def panels(
     return figure, [(ax, *group) for ax, group in zip(axes.flat, groups, strict=False)]
 
 
-def draw(name: str, source: Path, target: Path) -> None:
+def draw(name: str, source: Path, target: Path, content: str = "") -> None:
     """Draw a results file with the module `plots.<name>`; write PNG and PDF.
+
+    Args:
+        content: what the PNG is to say that it was drawn from, see plots.freshness.
 
     Raises:
         NothingToDraw: what the figure shows was not recorded yet.
@@ -106,12 +139,13 @@ def draw(name: str, source: Path, target: Path) -> None:
     style.apply()
     figure = import_module(f"plots.{name}").draw(Tables(source))
     figure.tight_layout()
-    save(figure, target)
+    save(figure, target, content)
     plt.close(figure)
 
 
-def save(figure: Figure, target: Path) -> None:
+def save(figure: Figure, target: Path, content: str) -> None:
     """Write a figure as PNG and PDF, each whole or not at all; the PNG last."""
-    for kind in ("pdf", "png"):
+    sweep(target.parent)
+    for kind, about in (("pdf", {"Keywords": content}), ("png", {KEY: content})):
         with replacing(target.with_suffix(f".{kind}")) as half:
-            figure.savefig(half, format=kind)
+            figure.savefig(half, format=kind, metadata=about)

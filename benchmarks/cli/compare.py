@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 import tyro
 
+from benchmarks.cli.bringing import bring, write_beside
 from benchmarks.cli.options import FILTERS, RunOptions, parse_seeds, select
 from benchmarks.judge.tables import markdown
 from benchmarks.judge.verdict import judge
 from benchmarks.plan.comparison import Candidate, get_comparison
 from benchmarks.plan.suites import cells_of
 from benchmarks.results.lookup import Results
-from benchmarks.results.store import Store, write_text
+from benchmarks.results.store import Store
 from benchmarks.run import scheduler
 from benchmarks.run.methods import named, source_of
 from lottery.core.command_line import parse, status_of
@@ -44,19 +45,16 @@ def _main(options: Options) -> int:
     candidate = candidate_of(named(_asked(options)), comparison.name)
     everything = cells_of(comparison.blocks(preset, candidate), seeds)
     cells = select(everything, options.only, FILTERS)
-    store = Store(options.results / preset.name / f"{comparison.name}.csv")
+    path = options.results / preset.name / f"{comparison.name}.csv"
     if options.list:
-        print(scheduler.list_cells(cells, store.within_reach(), job))
+        print(scheduler.list_cells(cells, Store(path).within_reach(), job))
         return 0
-    store.borrow(everything)
-    status = 0
-    if {cell.key for cell in cells} - store.done():
-        status = scheduler.run(cells, store, job)
-    verdict = judge(comparison, preset, candidate, Results(store, seeds))
-    written = store.path.with_suffix("") / candidate.name
+    status = bring(path, cells, everything, job)
+    verdict = judge(comparison, preset, candidate, Results(Store(path), seeds))
+    folder = path.with_suffix("")
     text = markdown(verdict.sections)
-    write_text(written.with_name(f"{candidate.name}.md"), text)
-    write_text(written.with_name(f"{candidate.name}.csv"), verdict.csv())
+    write_beside(folder / f"{candidate.name}.md", text)
+    write_beside(folder / f"{candidate.name}.csv", verdict.csv())
     print(text)
     return status
 

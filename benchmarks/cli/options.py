@@ -14,7 +14,7 @@ import tyro
 
 from benchmarks.plan.cell import Cell
 from benchmarks.run.job import Job
-from lottery.core.errors import BadInput, check_name
+from lottery.core.errors import BadInput, check_name, shown
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,8 @@ class RunOptions:
     """Folder of finished and interrupted stages (or LOTTERY_CACHE)."""
     jobs: str = "auto"
     """Processes that share the cells; auto is what suits them and the device."""
+    cell_limit: str = "24h"
+    """How long a method of a file or a package may take to draw one ticket, e.g. 90s or 2h."""
     time_budget: str = ""
     """Stop cleanly after this long, e.g. 9m, 90s or 2h; all that is finished is kept."""
     list: bool = False
@@ -57,6 +59,7 @@ class RunOptions:
             precision if self.precision == "preset" else self.precision,
             parse_duration(self.time_budget),
             parse_jobs(self.jobs),
+            parse_duration(self.cell_limit, "cell limit") or 86400.0,
         )
 
 
@@ -75,12 +78,12 @@ def parse_seeds(texts: Sequence[str]) -> tuple[int, ...]:
         BadInput: one is not a whole number, or negative.
     """
     for text in texts:
-        if not re.fullmatch(r"\d+", text):
-            raise BadInput(f"seed {text!r} is not a whole number of at least 0")
+        if not re.fullmatch(r"[0-9]{1,18}", text):
+            raise BadInput(f"seed {shown(text)} is not a whole number of at least 0")
     return tuple(dict.fromkeys(int(text) for text in texts))
 
 
-def parse_duration(text: str) -> float | None:
+def parse_duration(text: str, what: str = "time budget") -> float | None:
     """Seconds of a duration such as 9m; None for an empty one.
 
     Raises:
@@ -88,9 +91,9 @@ def parse_duration(text: str) -> float | None:
     """
     if not text:
         return None
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text)
+    match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)([smh]?)", text)
     if not match or float(match[1]) == 0:
-        raise BadInput(f"time budget {text!r} is not a duration such as 90s, 9m or 2h")
+        raise BadInput(f"{what} {text!r} is not a duration such as 90s, 9m or 2h")
     return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
 
 
@@ -102,8 +105,8 @@ def parse_jobs(text: str) -> int | None:
     """
     if text == "auto":
         return None
-    if not re.fullmatch(r"[1-9]\d*", text):
-        raise BadInput(f"--jobs {text!r} is neither auto nor a whole number of at least 1")
+    if not re.fullmatch(r"[1-9][0-9]{0,8}", text):
+        raise BadInput(f"--jobs {shown(text)} is neither auto nor a whole number of at least 1")
     return int(text)
 
 

@@ -1,7 +1,6 @@
 """python -m benchmarks.report: every result as one HTML page, and as Markdown and LaTeX tables."""
 
 import base64
-import csv
 import datetime
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,22 +12,36 @@ from pathlib import Path
 from jinja2 import Environment
 from markupsafe import Markup
 
+from benchmarks.judge.reproduction import reproduction
 from benchmarks.judge.tables import Section, Table, markdown, sections
 from benchmarks.judge.tables.sections import latex
 from benchmarks.judge.verdict import judge
+from benchmarks.plan.block import Block
 from benchmarks.plan.cell import PROTOCOL
 from benchmarks.plan.comparison import Candidate, Comparison, comparison_names, get_comparison
 from benchmarks.plan.presets import get_preset, load_presets
 from benchmarks.plan.suites import SUITES, get_suite
+from benchmarks.results.columns import HEADER, ROWS
 from benchmarks.results.lookup import Results
 from benchmarks.results.provenance import commit
-from benchmarks.results.store import HEADER, Row, Store, write_text
+from benchmarks.results.store import Row, Store, warn
 from lottery.core.command_line import parse, status_of
+from lottery.core.csv_table import DamagedFile, Schema, matching, read_csv
 from lottery.core.errors import BadInput
+from lottery.core.files import sweep, write_text
 
 # The columns of a row that say most, first.
 FIRST = "method objective density_requested ablation seed accuracy commit device".split()
-COLORED = ("better", "worse", "yes")
+# The columns of a verdict's file that say which method it is of; its name becomes a file's.
+_VERDICT = {
+    "candidate": matching("True|False", "True or False"),
+    **{name: ROWS.columns[name] for name in ("method", "pruned_at", "source")},
+    "checked": matching("True|False", "True or False"),
+}
+VERDICT = Schema(_VERDICT, frozenset(_VERDICT))
+# Suites whose lines have printed values.
+PRINTED = ("table1", "table2", "table3")
+COLORED = ("reproduced", "better", "worse", "yes")
 
 
 @dataclass(frozen=True)
@@ -67,6 +80,8 @@ def _main(options: Options) -> int:
     parts = list(find_parts(options.results))
     if not parts:
         raise BadInput(f"there are no results in {options.results}; run a suite first")
+    parts.insert(0, _reproduction_part(options.results))
+    sweep(options.out)
     for part in parts:
         write_text(options.out / f"{part.name}.md", markdown(part.sections))
         write_text(options.out / f"{part.name}.tex", latex(part.sections))
@@ -82,7 +97,7 @@ def find_parts(results: Path) -> Iterator[Part]:
         folder = results / name
         for suite in SUITES:
             path = folder / f"{suite}.csv"
-            if path.exists() and (store := Store(path)).rows():
+            if path.is_file() and (store := Store(path)).rows():
                 yield _suite_part(name, suite, store)
         for comparison in map(get_comparison, comparison_names()):
             if name not in comparison.presets:
@@ -90,6 +105,19 @@ def find_parts(results: Path) -> Iterator[Part]:
             for path in sorted(folder.glob(f"{comparison.name}/*.csv")):
                 if candidate := _candidate(path):
                     yield _comparison_part(name, comparison, candidate, path)
+
+
+def _reproduction_part(results: Path) -> Part:
+    """What the page opens with: the papers' tables at their own scale."""
+    tables, rows = list[tuple[Block, Results]](), list[Row]()
+    for suite in PRINTED:
+        preset = get_preset("paper").for_suite(suite)
+        store = Store(results / "paper" / f"{suite}.csv")
+        found = Results(store, _seeds(store.rows()) or preset.seeds)
+        tables += [(block, found) for block in get_suite(suite, preset)]
+        rows += store.rows()
+    section = reproduction(tables)
+    return Part("reproduction", "What reproduces", [section], [], _provenance(rows))
 
 
 def _suite_part(preset_name: str, suite: str, store: Store) -> Part:
@@ -100,12 +128,18 @@ def _suite_part(preset_name: str, suite: str, store: Store) -> Part:
 
 
 def _candidate(path: Path) -> Candidate | None:
-    """The method that a verdict's file is of; None where it has no result."""
-    with path.open(newline="") as file:
-        for row in csv.DictReader(file):
-            if row["candidate"] == "True":
-                checked = row["checked"] == "True"
-                return Candidate(row["method"], row["pruned_at"], row["source"], checked)
+    """The method that a verdict's file is of; None where it has no result, or is none."""
+    try:
+        rows = read_csv(path, VERDICT).rows
+    except DamagedFile as error:
+        warn(str(error))
+        return None
+    except BadInput:  # something else that lies there
+        return None
+    for row in rows:
+        if row["candidate"] == "True":
+            checked = row["checked"] == "True"
+            return Candidate(row["method"], row["pruned_at"], row["source"], checked)
     return None
 
 
@@ -156,7 +190,7 @@ def _figures(path: Path) -> list[str]:
 def html(parts: Sequence[Part]) -> str:
     """The parts as one page that needs nothing else."""
     template = Environment(autoescape=True).from_string(
-        files("benchmarks.cli").joinpath("report.html").read_text()
+        files("benchmarks.cli").joinpath("report.html").read_text("utf-8")
     )
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes")
     return template.render(

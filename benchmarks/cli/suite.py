@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from importlib import import_module
 
+from benchmarks.cli.bringing import bring, write_beside
 from benchmarks.cli.options import FILTERS, Options, parse_seeds, select
 from benchmarks.judge.tables import render
 from benchmarks.plan.presets import get_preset
 from benchmarks.plan.suites import NAMES, cells_of, get_suite
 from benchmarks.results.lookup import Results
-from benchmarks.results.store import Store, write_text
+from benchmarks.results.store import Store
 from lottery.core.command_line import parse, status_of
 from lottery.core.errors import BadInput
 
@@ -30,17 +31,14 @@ def _main(options: Options) -> int:
     everything = cells_of(blocks, seeds)
     cells = select(everything, options.only, FILTERS)
     job = options.job(preset.precision)
-    store = Store(options.results / preset.name / f"{options.suite}.csv")
+    path = options.results / preset.name / f"{options.suite}.csv"
     # torch takes seconds to import; a table that is done is printed without it.
     if options.list:
         scheduler = import_module("benchmarks.run.scheduler")
-        print(scheduler.list_cells(cells, store.within_reach(), job))
+        print(scheduler.list_cells(cells, Store(path).within_reach(), job))
         return 0
-    store.borrow(everything)
-    status = 0
-    if {cell.key for cell in cells} - store.done():
-        status = import_module("benchmarks.run.scheduler").run(cells, store, job)
-    table = render(blocks, Results(store, seeds), preset)
-    write_text(store.path.with_suffix(".md"), table)
+    status = bring(path, cells, everything, job)
+    table = render(blocks, Results(Store(path), seeds), preset)
+    write_beside(path.with_suffix(".md"), table)
     print(table)
     return status

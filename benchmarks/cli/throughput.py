@@ -15,17 +15,31 @@ from benchmarks.cli.options import Options, select
 from benchmarks.plan.cell import PROTOCOL
 from benchmarks.plan.presets import Preset
 from benchmarks.results.provenance import commit
-from benchmarks.results.store import require_writable, write_text
 from benchmarks.run.devices import choose_device, choose_precision, device_name
 from benchmarks.run.estimate import forward_flops
 from benchmarks.run.runtime import tuned_processor
 from benchmarks.throughput.roofline import peak_memory, reset_peak_memory, roofline_seconds
 from benchmarks.throughput.workloads import GATES, WORKS, Task, seconds_per_step
+from lottery.core.csv_table import TEXT, Schema, number, read_csv
 from lottery.core.errors import BadInput
+from lottery.core.files import lock_file, require_writable, write_text
 from lottery.data import DATASETS
 from lottery.training.cuda_graphs import eager
 
 STEPS = 12
+_COLUMNS = {
+    **dict.fromkeys(("model", "dataset"), TEXT),
+    "batch_size": number(1),
+    **dict.fromkeys(("work", "device", "precision"), TEXT),
+    **dict.fromkeys(
+        "ms_per_step images_per_second plain_ms_per_step times_plain roofline_ms".split(), number(0)
+    ),
+    "peak_memory_mib": number(0, empty=True),
+    **dict.fromkeys(("torch", "version"), TEXT),
+    "protocol": number(0),
+    **dict.fromkeys(("commit", "finished_at"), TEXT),
+}
+ROWS = Schema(_COLUMNS, frozenset(_COLUMNS))
 IDENTITY = ["model", "dataset", "batch_size", "work", "device", "precision"]
 FILTERS = {
     "model": lambda point: point.model,
@@ -64,8 +78,10 @@ def run(options: Options, preset: Preset) -> int:
     require_writable("results", path.parent)
     rows = pd.DataFrame()
     for group in tqdm(list(_by_task(points)), desc="throughput", unit="task"):
-        rows = _merged(path, pd.DataFrame(_measure(group, device, precision)))
-        write_text(path, rows.to_csv(index=False))
+        measured = pd.DataFrame(_measure(group, device, precision))
+        with lock_file(path.with_name(f".{path.name}.lock")):
+            rows = _merged(path, measured)
+            write_text(path, rows.to_csv(index=False))
     table = render(rows)
     write_text(path.with_suffix(".md"), table)
     print(table)
@@ -132,8 +148,21 @@ def _measure(
 
 def _merged(path: Path, measured: pd.DataFrame) -> pd.DataFrame:
     """What the file holds, with the new rows in place of those of the same points."""
-    old = [pd.read_csv(path)] if path.exists() else []
+    held = read_rows(path)
+    old = [held] if len(held) else []
     return pd.concat([*old, measured]).drop_duplicates(IDENTITY, keep="last", ignore_index=True)
+
+
+def read_rows(path: Path) -> pd.DataFrame:
+    """What a results file of this suite holds; empty where there is none.
+
+    Raises:
+        BadInput: it is of another kind, or holds what does not fit, named by row and column.
+    """
+    frame = pd.DataFrame(read_csv(path, ROWS).rows)
+    for name in frame.columns.intersection([n for n, kind in _COLUMNS.items() if kind.decimal]):
+        frame[name] = pd.to_numeric(frame[name])
+    return frame
 
 
 def render(rows: pd.DataFrame) -> str:

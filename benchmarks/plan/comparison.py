@@ -1,6 +1,5 @@
 """Comparisons: frozen baselines, tasks, densities, seeds and training, for a new method."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib.resources import files
@@ -10,6 +9,7 @@ from benchmarks.plan.block import Block, Line
 from benchmarks.plan.place import Place
 from benchmarks.plan.presets import Preset, read_presets
 from benchmarks.plan.suites.sanity_checks import checked
+from benchmarks.plan.toml_file import COMPARISON, read_toml
 from lottery.core.errors import check_name
 
 FOLDER = files("benchmarks.plan").joinpath("comparisons")
@@ -101,9 +101,12 @@ def get_comparison(name: str) -> Comparison:
 
     Raises:
         UnknownName: no such comparison.
+        BadInput: its file does not say one.
     """
     check_name("comparison", name, comparison_names())
-    content = tomllib.loads(FOLDER.joinpath(f"{name}.toml").read_text())
+    file = FOLDER.joinpath(f"{name}.toml")
+    content = read_toml(file)
+    COMPARISON(content, str(file))
     baselines = tuple(Baseline(**line) for line in content.pop("baselines"))
-    presets = read_presets(content.pop("presets"))
+    presets = read_presets(content.pop("presets"), str(file))
     return Comparison(name=name, baselines=baselines, presets=presets, **content)

@@ -1,13 +1,13 @@
 """Presets: how far a suite is scaled down, read from presets.toml."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from lottery.core.errors import check_name
+from benchmarks.plan.toml_file import PRESET, read_toml, table_of
+from lottery.core.errors import BadInput, check_name
 from lottery.training.recipe import Recipe
 
 Options = Mapping[str, Any]
@@ -99,26 +99,41 @@ class Preset:
 @cache
 def load_presets() -> dict[str, Preset]:
     """All presets by name."""
-    text = files("benchmarks.plan").joinpath("presets.toml").read_text()
-    return read_presets(tomllib.loads(text))
+    file = files("benchmarks.plan").joinpath("presets.toml")
+    tables = read_toml(file)
+    table_of(PRESET)(tables, f"{file}, presets")
+    return read_presets(tables, str(file))
 
 
-def read_presets(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Preset]:
+def read_presets(tables: Mapping[str, Mapping[str, Any]], where: str) -> dict[str, Preset]:
     """Presets from their tables in a TOML file, each below the one that it is based on.
 
     Recipes add up with those of that preset, model by model, but only models that a preset names
     itself are trained in it. Options add up method by method, stand-ins name by name.
 
+    Args:
+        where: they stand, for messages.
+
     Raises:
         UnknownName: one is based on a preset that is not above it.
+        BadInput: a recipe that cannot be, or no precision.
     """
     found: dict[str, Preset] = {}
     for name, table in tables.items():
         base, content = Preset(name, "", (), ""), dict(table)
         if (above := content.pop("based_on", None)) is not None:
-            base = found[check_name(f"preset that {name} is based on", above, found)]
+            base = found[check_name(f"preset in {where}, {name}.based_on", above, found)]
         options = merged(base.options, content.pop("options", {}))
-        found[name] = replace(base, name=name, options=options, **_on_top(base, content))
+        base = replace(base, name=name, options=options)
+        try:
+            preset = replace(base, **_on_top(base, content))
+            for suite in preset.suites:
+                preset.for_suite(suite)
+        except ValueError as error:
+            raise BadInput(f"{where}, presets.{name}.{error}") from error
+        if not preset.precision:
+            raise BadInput(f"{where}, presets.{name}: the key 'precision' is missing")
+        found[name] = preset
     return found
 
 
@@ -135,11 +150,13 @@ def _on_top(
         fields["seeds"] = tuple(fields["seeds"])
     for name in ("datasets", "models", "suites"):
         fields[name] = merged(getattr(base, name), fields.get(name, {}))
-    changed = {
-        model: adapted(base.recipe.get(model, Recipe()), choices)
-        for model, choices in fields.get("recipe", {}).items()
-    }
-    return {**fields, "recipe": {**(keep or {}), **changed}}
+    recipes = dict(keep or {})
+    for model, choices in fields.get("recipe", {}).items():
+        try:
+            recipes[model] = adapted(base.recipe.get(model, Recipe()), choices)
+        except ValueError as error:
+            raise BadInput(f"recipe.{model}: {error}") from error
+    return {**fields, "recipe": recipes}
 
 
 def adapted(recipe: Recipe, choices: Mapping[str, Any]) -> Recipe:

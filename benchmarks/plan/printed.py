@@ -16,6 +16,7 @@ class Printed:
         sparsity: percent of weights removed, as printed; None where the paper prints none.
         minutes, epochs: search plus training; None where the paper prints none.
         passes: "yes" or "no", whether the paper says that it passes the sanity checks; else empty.
+        architecture: inputs that are left of every layer, where the paper prints them; else empty.
     """
 
     model: str
@@ -27,12 +28,13 @@ class Printed:
     epochs: float | None
     passes: str
     note: str
+    architecture: str = ""
 
 
 @cache
 def printed_values() -> dict[tuple[str, ...], Printed]:
     """Every number the papers print, by (paper, table, method, model, dataset, sparsity)."""
-    text = files("benchmarks.plan").joinpath("paper_values.csv").read_text()
+    text = files("benchmarks.plan").joinpath("paper_values.csv").read_text("utf-8")
     names = ("paper", "table", "method", "model", "dataset", "sparsity_percent")
     return {
         tuple(row[name] for name in names): Printed(
@@ -45,6 +47,7 @@ def printed_values() -> dict[tuple[str, ...], Printed]:
             epochs=_number(row["epochs"]),
             passes=row["passes_sanity_checks"],
             note=row["note"],
+            architecture=row["architecture"],
         )
         for row in csv.DictReader(text.splitlines())
     }

@@ -1,74 +1,44 @@
-"""The result store: one CSV row per finished cell, and tables of what takes more than a row."""
+"""The result store, read: one CSV row per finished cell, and tables of what takes more than a row.
 
-import csv
-import io
-import os
+Reading needs no write access and changes nothing: no folder, no lock, no file.
+"""
+
 import sys
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-from typing import Any
 
-from filelock import FileLock
-
-from benchmarks.plan.cell import PLACE, PROTOCOL, Cell
+from benchmarks.plan.cell import PROTOCOL
+from benchmarks.results.columns import DETAILS, ROWS, Details, details_hash
+from lottery.core.csv_table import CsvTable, DamagedFile, ForeignFile, Row, read_csv
 from lottery.core.errors import BadInput
-from lottery.core.files import replacing
 
-Row = dict[str, str]
-
-COLUMNS = (
-    "suite paper table method objective gradient_step search pruned_at ablation model dataset "
-    "preset density_requested density seed accuracy accuracy_top3 accuracy_top5 "
-    "accuracy_before_training search_seconds train_seconds search_epochs train_epochs "
-    "params_prunable params_kept mask_sha256 cell_key device torch version protocol commit "
-    "finished_at"
-).split()
-MORE_COLUMNS = (
-    "options initialisation layers_emptied accuracy_soft_gates weights_sha256 precision "
-    "weights_sha256_after validation source variant"
-).split()
-HEADER = [*COLUMNS, *MORE_COLUMNS]
-
-# Tables beside the rows, and their columns after the cell's key. A layer's epoch is empty for the
-# ticket itself.
-DETAILS = {
-    "search": (
-        *("epoch", "objective", "expected_density", "density", "strength"),
-        *("accuracy", "accuracy_soft_gates"),
-    ),
-    "layers": ("epoch", "layer", "params", "kept"),
-    "objectives": ("objective", "value"),
-}
-Details = Mapping[str, Sequence[Mapping[str, Any]]]
-
-
-def read_header(path: Path) -> list[str]:
-    """The column names of a CSV file."""
-    with path.open() as file:
-        return file.readline().rstrip("\n").split(",")
+__all__ = ["Row", "Store"]
 
 
 class Store:
-    """A results file, shared safely by several processes.
+    """A results file and the tables beside it, as they stand.
 
-    A row is appended by one write under a lock. What a killed process left of a last line is set
-    aside beside the file.
+    A last record that is not whole is left out, with a warning: a killed process leaves such a
+    thing, and whoever writes next sets it aside.
 
     Raises:
-        BadInput: the file's header is not this suite's, or the folder cannot be written.
+        BadInput: by every method: the file is of another kind, cannot be read, or holds what does
+            not fit, named by row and column.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        require_writable("results", path.parent)
-        self._lock = FileLock(path.parent / f".{path.name}.lock")
-        self.rows()
+        self._file = followed(path)
+        self._read()
 
     def rows(self) -> list[Row]:
         """The rows of the present protocol, in the order they were finished."""
-        with self._lock:
-            return [row for row in self._read() if row["protocol"] == str(PROTOCOL)]
+        return [row for row in self.all_rows() if row["protocol"] == str(PROTOCOL)]
+
+    def all_rows(self) -> list[Row]:
+        """The rows of every protocol; columns that the file does not have are empty."""
+        return [dict.fromkeys(ROWS.columns, "") | row for row in self._read().rows]
 
     def done(self) -> set[str]:
         """The keys of the finished cells."""
@@ -76,129 +46,89 @@ class Store:
 
     def within_reach(self) -> set[str]:
         """The keys of the cells that are finished here, or can be borrowed."""
-        return self.done().union(*(other.done() for other in self._others()))
+        return self.done().union(*(other.done() for other in self.others()))
 
-    def borrow(self, cells: Iterable[Cell]) -> None:
-        """Copy what this file lacks of some cells from the folder's other results files.
-
-        A copied row keeps its provenance; where it is printed becomes what the cell says. Where
-        several files have a row, the first by name counts.
-        """
-        done = self.done()
-        missing = {cell.key: cell for cell in cells if cell.key not in done}
-        for other in self._others() if missing else ():
-            for row in other.rows():
-                if cell := missing.pop(row["cell_key"], None):
-                    place = {name: getattr(cell, name) for name in PLACE}
-                    self.append(row | place, other.details_of(cell))
-
-    def _others(self) -> "Iterator[Store]":
+    def others(self) -> "Iterator[Store]":
+        """The folder's other results files by name; what else lies there is ignored."""
         for path in sorted(self.path.parent.glob("*.csv")):
-            if path != self.path and read_header(path)[: len(COLUMNS)] == COLUMNS:
+            if path.name == self.path.name or path.name.startswith((".", "_")):
+                continue
+            try:
                 yield Store(path)
+            except DamagedFile as error:
+                warn(f"{error}; nothing is taken from it")
+            except BadInput:
+                continue
 
     def details(self, table: str) -> list[Row]:
-        """The lines of a table of DETAILS."""
-        with self._lock:
-            return self._read_details(table)
-
-    def details_of(self, cell: Cell) -> Details:
-        """A cell's lines of every table of DETAILS."""
-        return {
-            table: [line for line in self.details(table) if line["cell_key"] == cell.key]
-            for table in DETAILS
-        }
-
-    def append(self, row: Mapping[str, Any], details: Details | None = None) -> None:
-        """Add a finished cell, unless another process has added it already."""
-        with self._lock:
-            before = self._read()
-            known = {(old["cell_key"], old["protocol"]) for old in before}
-            if (row["cell_key"], str(row["protocol"])) in known:
-                return
-            for table, lines in (details or {}).items():
-                self._put_details(table, row["cell_key"], lines)
-            # The row comes last: a cell is done when it stands.
-            line = _csv_line([row[name] for name in HEADER])
-            if before and read_header(self.path) == HEADER:
-                with self.path.open("ab") as file:
-                    file.write(line.encode())
-                    file.flush()
-                    os.fsync(file.fileno())
-            else:  # a new file, or one from before a column was added
-                old_lines = [_csv_line([old[name] for name in HEADER]) for old in before]
-                write_text(self.path, "".join([_csv_line(HEADER), *old_lines, line]))
-
-    def _read(self) -> list[Row]:
-        if not self.path.exists():
+        """The lines of a table of DETAILS; none, with a warning, where its file is damaged."""
+        try:
+            return [dict(line) for line in self._read_details(table).rows]
+        except BadInput as error:
+            warn(str(error))
             return []
-        text = self.path.read_bytes().decode(errors="replace")
-        whole, _, rest = text.rpartition("\n")
-        lines = whole.split("\n") if whole else []
-        header = lines[0].split(",") if lines else []
-        if header[: len(COLUMNS)] != COLUMNS:
-            raise BadInput(f"{self.path} has a foreign header; move it away or use --results")
-        records = [dict(zip(header, fields, strict=False)) for fields in csv.reader(lines[1:])]
-        if rest or (records and len(records[-1]) != len(header)):
-            self._set_aside(lines, rest)
-            return self._read()
-        return [dict.fromkeys(HEADER, "") | record for record in records]
 
-    def _details_path(self, table: str) -> Path:
-        return self.path.with_name(f"{self.path.stem}-{table}.csv")
+    def all_details(self) -> dict[str, Details]:
+        """The lines of every table of DETAILS, by cell."""
+        found: dict[str, dict[str, list[Row]]] = {}
+        for table in DETAILS:
+            for line in self.details(table):
+                of_cell = found.setdefault(line["cell_key"], {name: [] for name in DETAILS})
+                of_cell[table].append(line)
+        return dict(found)
 
-    def _read_details(self, table: str) -> list[Row]:
-        path = self._details_path(table)
-        if not path.exists():
-            return []
-        with path.open(newline="") as file:
-            return list(csv.DictReader(file))
+    def lacking_details(self) -> set[str]:
+        """The keys of finished cells whose lines in the tables beside are not those that were
+        written with the row. Of a row from before that was recorded, only whether it has layers."""
+        details = self.all_details()
+        return {row["cell_key"] for row in self.rows() if not _has_details(row, details)}
 
-    def _put_details(self, table: str, key: str, lines: Sequence[Mapping[str, Any]]) -> None:
-        """Write a cell's lines in place of those that it may have from a run that was killed."""
-        others = [line for line in self._read_details(table) if line["cell_key"] != key]
-        if not lines and not others:
-            return
-        header = ["cell_key", *DETAILS[table]]
-        mine = [{"cell_key": key, **line} for line in lines]
-        text = [_csv_line([line.get(name, "") for name in header]) for line in [*others, *mine]]
-        write_text(self._details_path(table), "".join([_csv_line(header), *text]))
+    def _read(self) -> CsvTable:
+        return _warned(self._file, self._load())
 
-    def _set_aside(self, lines: list[str], rest: str) -> None:
-        """Move a half-written last line to a file of its own."""
-        rest = rest or lines.pop()
-        aside = self.path.with_name(f"{self.path.name}.partial")
-        with aside.open("a") as file:
-            file.write(rest + "\n")
-        write_text(self.path, "".join(f"{line}\n" for line in lines))
-        print(
-            f"warning: {self.path} ended in half a line; it is now in {aside.name}, "
-            "its cell will run again",
-            file=sys.stderr,
-        )
+    def _load(self) -> CsvTable:
+        try:
+            return read_csv(self._file, ROWS)
+        except ForeignFile as error:
+            raise ForeignFile(f"{error}; move it away or use --results") from error
+
+    def _read_details(self, table: str) -> CsvTable:
+        path = self._beside(table)
+        return _warned(path, read_csv(path, DETAILS[table]))
+
+    def _beside(self, table: str) -> Path:
+        """The file of a table of DETAILS: beside the path given, or beside what that leads to."""
+        here = self.path.with_name(f"{self.path.stem}-{table}.csv")
+        there = self._file.with_name(f"{self._file.stem}-{table}.csv")
+        return followed(here) if here.is_symlink() or here.exists() else there
 
 
-def require_writable(kind: str, folder: Path) -> None:
-    """Make a folder if it is not there.
+def _warned(path: Path, found: CsvTable) -> CsvTable:
+    if found.incomplete:
+        warn(f"{path} ends in half a line, which is left out")
+    return found
+
+
+def _has_details(row: Row, details: dict[str, Details]) -> bool:
+    mine = details.get(row["cell_key"], {})
+    if row["details_sha256"]:
+        return details_hash(mine) == row["details_sha256"]
+    return any(line["epoch"] == "" for line in mine.get("layers", ()))
+
+
+def followed(path: Path) -> Path:
+    """Where a path leads, symbolic links followed.
 
     Raises:
-        BadInput: it cannot be made or written.
+        BadInput: they lead in a circle, or through a folder that cannot be read.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise BadInput(f"{kind} folder {folder} cannot be written: {error}") from error
+        return path.resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # a loop is a RuntimeError in 3.11
+        raise BadInput(f"{path} leads nowhere: {error}") from error
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text file, whole or not at all."""
-    with replacing(path) as temporary:
-        temporary.write_text(text)
-
-
-def _csv_line(values: list[Any]) -> str:
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerow(values)
-    return buffer.getvalue()
+@cache
+def warn(text: str) -> None:
+    """Say it once."""
+    print(f"warning: {text}", file=sys.stderr)

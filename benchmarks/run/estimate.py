@@ -41,7 +41,9 @@ def pieces(cell: Cell, device: torch.device, precision: str) -> list[Piece]:
     if rewind:
         found.append((("pretraining",), rewind, recipe.batch_size))
     for name, epochs in method.plan(recipe, rewind, cell.density, options).items():
-        found.append(((cell.method, name), epochs, options.get("batch_size", recipe.batch_size)))
+        asked = options.get("batch_size")
+        batch = asked if isinstance(asked, int) and asked > 0 else recipe.batch_size
+        found.append(((cell.method, name), epochs, batch))
     if is_trained(cell):
         training = ("training", cell.method, str(options), str(cell.density), cell.ablation)
         start = rewind if cell.pruned_at == "rewind" else 0.0

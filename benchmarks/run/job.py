@@ -11,6 +11,7 @@ class Job:
     Attributes:
         budget: seconds after which to stop; None for no limit.
         jobs: processes that share the cells; None for what suits the device.
+        cell_limit: seconds that a method from outside the suite may take to draw.
     """
 
     data_root: Path
@@ -19,3 +20,4 @@ class Job:
     precision: str
     budget: float | None
     jobs: int | None
+    cell_limit: float = 86400.0

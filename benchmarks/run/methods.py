@@ -3,20 +3,23 @@
 import hashlib
 import sys
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import baselines  # noqa: F401
 import lottery.search.crbg
 import lottery.search.cts  # noqa: F401
 from benchmarks.plan.cell import Cell
+from benchmarks.run.apart import MethodFailed, described
 from benchmarks.run.closed_test_set import closed_test_set
+from benchmarks.run.method_process import Code
 from lottery.core.errors import BadInput
 from lottery.search.registry import Method, methods
 
 __all__ = [
     "LoadedFile",
+    "code_apart",
     "is_trained",
     "load_file",
     "method_files",
@@ -30,10 +33,11 @@ __all__ = [
 
 @dataclass(frozen=True)
 class LoadedFile:
-    """A method file, and the hash of the code in it that was run."""
+    """A method file, the hash of the code in it that is run, and that code."""
 
     path: Path
     source: str
+    code: bytes
 
 
 method_files: dict[str, LoadedFile] = {}  # by the name of the method
@@ -66,29 +70,32 @@ def named(name_or_file: str) -> Method:
 
 
 def load_file(path: Path) -> Method:
-    """Run a Python file and return the method that it registers.
+    """Register the method of a Python file, which runs in processes of its own alone.
 
     Raises:
         BadInput: there is no such file, it raises, or it does not register exactly one new method.
     """
     if not path.is_file():
         raise BadInput(f"there is no method file {path}")
-    before, code = set(methods.names()), path.read_bytes()
-    module = ModuleType(f"method_file_{path.stem}")
-    module.__file__ = str(path)
-    sys.modules[module.__name__] = module  # dataclasses look their module up by name
     try:
-        with closed_test_set():
-            # Run from the bytes that are hashed: an import might take older, cached bytecode.
-            exec(compile(code, str(path), "exec"), module.__dict__)
-    except (Exception, SystemExit) as error:  # whatever the file raises
-        raise BadInput(f"{path} does not load: {one_line(error)}") from error
-    new = sorted(set(methods.names()) - before)
-    if len(new) != 1:
-        what = f"{len(new)} methods ({', '.join(new)})" if new else "no method"
-        raise BadInput(f'{path} registers {what}; exactly one @method("new_name") is needed')
-    method_files[new[0]] = LoadedFile(path, hashlib.sha256(code).hexdigest()[:16])
-    return methods[new[0]]
+        code = path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"method file {path} cannot be read: {error.strerror}") from error
+    method = described(Code(path.stem, path, code))
+    if method.name in methods.names():
+        raise BadInput(f"{path} does not load: method {method.name!r} is registered already")
+    methods.add(method.name, method)
+    method_files[method.name] = LoadedFile(path, hashlib.sha256(code).hexdigest()[:16], code)
+    return method
+
+
+def code_apart(method: Method) -> Code | None:
+    """The code of a method that runs in a process of its own: of a file, or of an installed
+    package; None for one of the suite's, or of this process."""
+    if file := method_files.get(method.name):
+        return Code(method.name, file.path, file.code)
+    installed = {plugin.name for plugin in entry_points(group="lottery.methods")}
+    return Code(method.name, None) if method.name in installed else None
 
 
 def source_of(method: Method) -> str:
@@ -113,4 +120,6 @@ def source_of(method: Method) -> str:
 
 def one_line(error: BaseException) -> str:
     """An exception in one line."""
+    if isinstance(error, MethodFailed):
+        return str(error)
     return " ".join(f"{type(error).__name__}: {error}".split())

@@ -33,8 +33,15 @@ def unpack(stage: Stage, dense: Network) -> Result:
 
 
 def at_stage(network: Network, stage: Stage) -> Network:
-    """The network at a stage's parameters."""
+    """The network at a stage's parameters.
+
+    Raises:
+        KeyError, ValueError: they are not there, or not of this network.
+    """
     parts = {name: tensor.to(network.device) for name, tensor in stage.tensors.items()}
+    for name, mine in (("weights", network.weights), ("rest", network.rest)):
+        if parts[name].shape != mine.shape:
+            raise ValueError(f"{name} of a stage do not fit the network's {len(mine)}")
     return network.at(parts["weights"], parts["rest"])
 
 
@@ -43,7 +50,8 @@ def as_found(result: Any, network: Network, cell: Cell) -> Result:
 
     Raises:
         TypeError: neither scores, nor a Mask, nor Result.
-        ValueError: scores of the wrong shape, NaN or all equal, or a mask of another density.
+        ValueError: scores of the wrong shape, NaN or all equal, or that rank the weights of a
+            layer otherwise than the mask does; a mask of another density.
     """
     if isinstance(result, Tensor) and cell.density is not None:
         if result.shape != (network.layout.total,):
@@ -57,6 +65,8 @@ def as_found(result: Any, network: Network, cell: Cell) -> Result:
         result = Result(mask, scores=result)
     if isinstance(result, Mask):
         result = Result(result)
+    if isinstance(result, Result) and cell.source and result.scores is not None:
+        _check_agreement(result, cell)
     if not isinstance(result, Result):
         kind = type(result).__name__
         raise TypeError(f"{cell.method} returned a {kind}, not scores, a Mask or Result")
@@ -67,3 +77,17 @@ def as_found(result: Any, network: Network, cell: Cell) -> Result:
         if abs(result.mask.kept - wanted) > slack:
             raise ValueError(f"{cell.method} kept {result.mask.kept} weights, not {wanted}")
     return result
+
+
+def _check_agreement(found: Result, cell: Cell) -> None:
+    """Raises:
+    ValueError: a pruned weight has a higher score than a kept one of its layer: inverted tickets
+        would be drawn from scores that have nothing to do with the mask.
+    """
+    assert found.scores is not None
+    if found.scores.shape != found.mask.keep.shape:
+        raise ValueError(f"{cell.method} returned scores of shape {tuple(found.scores.shape)}")
+    for entry in found.mask.layout.entries:
+        scores, keep = found.scores[entry.span], found.mask.keep[entry.span].to(found.scores.device)
+        if keep.any() and not keep.all() and scores[keep].min() < scores[~keep].max():
+            raise ValueError(f"{cell.method} returned scores that do not match its mask")

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from benchmarks.plan.cell import Cell
+from benchmarks.results.columns import Details
 from benchmarks.results.provenance import commit
-from benchmarks.results.store import Details
+from benchmarks.run.apart import Drawing, errand_of
 from benchmarks.run.closed_test_set import (
     RuleBroken,
     closed_test_set,
@@ -22,16 +23,18 @@ from benchmarks.run.closed_test_set import (
     require_open,
 )
 from benchmarks.run.devices import device_name
-from benchmarks.run.methods import is_trained, methods
+from benchmarks.run.method_process import Code
+from benchmarks.run.methods import code_apart, is_trained, methods
 from benchmarks.run.outcome import as_found, at_stage, pack, unpack
 from benchmarks.run.row import Costs, Weights, make_row, parameters_hash
 from benchmarks.run.side_tables import make_details
 from benchmarks.run.stages import Facts, Spent, Stage, StageKeeper, Stages, Tensors
 from benchmarks.run.watch import Watch
 from lottery.core.ablations import ablate
+from lottery.core.finite import require_finite, require_finite_values
 from lottery.core.mask import Mask
 from lottery.core.network import Network
-from lottery.core.randomness import derive, generator
+from lottery.core.randomness import derive, generator, seeded_globals
 from lottery.core.result import Result
 from lottery.core.ticket import Ticket
 from lottery.data import DATASETS, hold_out, load
@@ -46,13 +49,20 @@ NOTHING = Spent(0.0, 0)
 
 @dataclass(frozen=True)
 class Bench:
-    """Where cells run: folders, device, precision, and who may stop them."""
+    """Where cells run: folders, device, precision, and who may stop them.
+
+    Attributes:
+        cached_only: whether stages are taken from the cache alone.
+        cell_limit: seconds that a method from outside the suite may take to draw.
+    """
 
     data_root: Path
     cache_root: Path
     device: torch.device
     precision: str
     watch: Watch
+    cached_only: bool = False
+    cell_limit: float = 86400.0
 
 
 def run_cell(cell: Cell, bench: Bench) -> tuple[dict[str, Any], Details]:
@@ -77,6 +87,7 @@ def run_cell(cell: Cell, bench: Bench) -> tuple[dict[str, Any], Details]:
         raise ValueError(f"{cell.method} is to leave the weights frozen, but they have changed")
     row = make_row(cell, ticket, weights, judged, before, after, soft, costs, len(work.data))
     values = work.objectives(start, ticket) if cell.judged == "objectives" else {}
+    require_finite_values("the ticket's objectives", values)
     return row, make_details(cell, ticket.mask, found.log, values)
 
 
@@ -105,7 +116,13 @@ class CellWork:
         self.cell = cell
         self.bench = bench
         self.data, _ = self._load()
-        self.stages = Stages(bench.cache_root, self.data, bench.watch, device_name(bench.device))
+        self.stages = Stages(
+            bench.cache_root,
+            self.data,
+            bench.watch,
+            device_name(bench.device),
+            cached_only=bench.cached_only,
+        )
         per_epoch = self.data.steps_per_epoch(cell.recipe.batch_size)
         step_of = {"init": 0, "rewind": cell.recipe.rewind_step(per_epoch)}
         self.draw_step = step_of[cell.drawn_at]
@@ -152,29 +169,61 @@ class CellWork:
         cell, method = self.cell, methods[self.cell.method]
 
         def find(keeper: StageKeeper) -> tuple[Tensors, Facts]:
-            with keeper.uncharged():
-                mine = twin(dense)
-                before = parameters_hash(dense), fingerprint(self.data)
-            runner = StagedRunner(self, keeper, dense)
-            lent = {"runner": runner} if method.wants_runner else {}
-            source = generator(cell.seed, "method", cell.method)
-            with torch.random.fork_rng(), closed_test_set():
-                torch.manual_seed(derive(cell.seed, "global", cell.method))
-                result = method.draw(mine, self.data, cell.density, source, **cell.options, **lent)
-            with keeper.uncharged():
-                after = parameters_hash(mine), fingerprint(self.data)
-            for thing, old, new in zip(("weights", "training data"), before, after, strict=True):
-                if old != new:
-                    raise RuleBroken(f"{cell.method} changed the {thing} that it was given")
+            code = code_apart(method)
+            result = (
+                self._draw_here(dense, keeper)
+                if code is None
+                else self._draw_apart(code, dense, keeper)
+            )
             found = as_found(result, dense, cell)
             if found.trained and not method.own_weights:
                 raise RuleBroken(f"{cell.method} returned trained weights without own_weights=True")
-            return pack(found), {"log": found.log, "weights_sha256": before[0]}
+            require_finite(scores=found.scores, gates=found.soft_gates)
+            if found.trained:
+                require_finite(weights=found.trained.weights, parameters=found.trained.rest)
+            for epoch, line in enumerate(found.log, start=1):
+                require_finite_values(f"epoch {epoch} of the search", line)
+            return pack(found), {"log": found.log, "weights_sha256": parameters_hash(dense)}
+
+        def fits(stage: Stage) -> tuple[Result, str]:
+            log, weights = stage.facts["log"], str(stage.facts["weights_sha256"])
+            if not all(isinstance(line, dict) for line in log):
+                raise ValueError("its log is none")
+            return unpack(stage, dense), weights
 
         options = {"method": cell.method, "options": dict(cell.options), "density": cell.density}
         options |= {k: v for k, v in cell.identity().items() if k in ("source", "revision")}
-        stage = self.stages.get("found", {**self._task(self.draw_step), **options}, find)
+        stage = self.stages.get("found", {**self._task(self.draw_step), **options}, find, fits)
         return unpack(stage, dense), stage.spent, stage.facts["weights_sha256"]
+
+    def _draw_apart(self, code: Code, dense: Network, keeper: StageKeeper) -> Result | Tensor:
+        """A method from outside the suite, in a process of its own."""
+        cell, bench = self.cell, self.bench
+        errand = errand_of(code, cell, self.data, dense, self.draw_step, bench.data_root)
+
+        def train(network: Network, mask: Mask) -> Network:
+            return self.train_from(self.draw_step, network, mask)[0]
+
+        limit = bench.cell_limit
+        return Drawing(errand, dense, self.data, keeper, train, bench.watch, limit).result()
+
+    def _draw_here(self, dense: Network, keeper: StageKeeper) -> Any:
+        """A method of the suite, in this process, on a copy of the network."""
+        cell, method = self.cell, methods[self.cell.method]
+        with keeper.uncharged():
+            mine = twin(dense)
+            before = parameters_hash(dense), fingerprint(self.data)
+        lent = {"runner": StagedRunner(self, keeper, dense)} if method.wants_runner else {}
+        source = generator(cell.seed, "method", cell.method)
+        with seeded_globals(derive(cell.seed, "global", cell.method)), closed_test_set():
+            result = method.draw(mine, self.data, cell.density, source, **cell.options, **lent)
+        with keeper.uncharged():
+            after = parameters_hash(mine), fingerprint(self.data)
+        for thing, old, new in zip(("weights", "training data"), before, after, strict=True):
+            if old != new:
+                _loaded.cache_clear()  # the cells after it take the data from its files again
+                raise RuleBroken(f"{cell.method} changed the {thing} that it was given")
+        return result
 
     def ticket(self, found: Result, dense: Network) -> tuple[Ticket, Network]:
         """The ticket after the cell's ablation, and the network that it lies over."""
@@ -243,12 +292,14 @@ class CellWork:
         def make(keeper: StageKeeper) -> tuple[Tensors, Facts]:
             recipe, seed = self.cell.recipe, self.cell.seed
             trained = train(start, mask, self.data, recipe, seed, steps, keeper)
+            require_finite(trained_weights=trained.weights, trained_parameters=trained.rest)
             return {"weights": trained.weights, "rest": trained.rest}, {}
 
         content = {"mask": mask.sha256, "start": parameters_hash(start)}
         # The dense weights are those at the end of their steps, a ticket's start at their start.
         task = self._task(steps.stop if kind == "dense" else steps.start)
-        return self.stages.get(kind, {**task, **content}, make)
+        fits = partial(at_stage, start)
+        return self.stages.get(kind, {**task, **content}, make, fits)
 
 
 class StagedRunner(Runner):

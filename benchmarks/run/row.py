@@ -13,6 +13,7 @@ from benchmarks.results.provenance import commit
 from benchmarks.run.devices import device_name
 from benchmarks.run.methods import option
 from benchmarks.run.stages import Spent
+from lottery.core.mask import Mask
 from lottery.core.network import Network
 from lottery.core.ticket import Ticket
 from lottery.training.train import Accuracy
@@ -106,7 +107,16 @@ def make_row(
         "validation": f"{cell.validation:g}" if cell.validation else "",
         "source": cell.source,
         "variant": cell.variant,
+        "architecture": architecture(mask),
     }
+
+
+def architecture(mask: Mask) -> str:
+    """The inputs that are left of every layer, "278-98-13", where all layers are fully connected;
+    else empty."""
+    if any(len(entry.shape) != 2 for entry in mask.layout.entries):
+        return ""
+    return "-".join(str(count) for count in mask.inputs_kept().values())
 
 
 def parameters_hash(network: Network) -> str:

@@ -1,16 +1,20 @@
 """Running the cells that are not done, alone or with other processes."""
 
 import multiprocessing
+import signal
+import traceback
 from collections.abc import Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, Timeout
 
 from benchmarks.plan.cell import Cell
 from benchmarks.results.provenance import commit
-from benchmarks.results.store import Store, require_writable
+from benchmarks.results.store import Store, warn
+from benchmarks.results.writer import StoreWriter
+from benchmarks.run.apart import MethodFailed
 from benchmarks.run.devices import choose_device, choose_precision
 from benchmarks.run.estimate import listing, pieces
 from benchmarks.run.job import Job
@@ -18,9 +22,11 @@ from benchmarks.run.methods import LoadedFile, load_file, method_files, one_line
 from benchmarks.run.parallelism import choose_jobs, threads
 from benchmarks.run.pipeline import Bench, run_cell
 from benchmarks.run.runtime import tuned_processor
+from benchmarks.run.stages import NotCached
 from benchmarks.run.validation import check_cells
 from benchmarks.run.watch import Stopped, Watch
 from lottery.core.ablations import Inapplicable
+from lottery.core.files import lock_file, require_writable, sweep, write_text
 from lottery.data import DataError
 
 DONE, FAILED, STOPPED = 0, 1, 3
@@ -32,12 +38,13 @@ def list_cells(cells: Sequence[Cell], done: Collection[str], job: Job) -> str:
     return listing(cells, done, device, choose_precision(job.precision, device))
 
 
-def run(cells: Sequence[Cell], store: Store, job: Job, *, show: bool = True) -> int:
+def run(cells: Sequence[Cell], store: StoreWriter, job: Job, *, show: bool = True) -> int:
     """Run the cells that the store lacks.
 
     Returns:
-        0: all are done; 1: some failed, as said above the progress bar; 3: stopped by a signal or
-        the time budget, with everything finished so far saved.
+        0: the rows of all are in the store, but for those that cannot be, as was said; 1: some
+        failed, as said above the progress bar, or their rows are not there; 3: stopped by a signal
+        or the time budget, with everything finished so far saved.
 
     Raises:
         BadInput: nothing was run; the text is one line.
@@ -47,16 +54,20 @@ def run(cells: Sequence[Cell], store: Store, job: Job, *, show: bool = True) -> 
     precision = choose_precision(job.precision, device)
     check_cells(cells, job.data_root)
     require_writable("cache", job.cache_root)
+    sweep(*(folder for folder in job.cache_root.iterdir() if folder.is_dir()))
     watch = Watch(job.budget, show=show)
-    bench = Bench(job.data_root, job.cache_root, device, precision, watch)
+    bench = Bench(
+        job.data_root, job.cache_root, device, precision, watch, cell_limit=job.cell_limit
+    )
     done = store.done()
     missing = [cell for cell in cells if cell.key not in done]
     jobs = choose_jobs(job.jobs, missing, device)
     torch.set_num_threads(max(1, torch.get_num_threads() // jobs))
-    helpers = [_helper(missing, store, job) for _ in range(jobs - 1)]
+    helpers: list[multiprocessing.context.SpawnProcess] = []
     with watch.signals(), tuned_processor():
         try:
-            failures = run_cells(missing, store, bench)
+            helpers += (_helper(missing, store, job) for _ in range(jobs - 1))
+            done_here = run_cells(missing, store, bench)
         except Stopped as stop:
             watch.write(f"stopped: {stop}; the same command goes on from here")
             return STOPPED
@@ -66,40 +77,91 @@ def run(cells: Sequence[Cell], store: Store, job: Job, *, show: bool = True) -> 
                     helper.terminate()  # SIGTERM: it saves and stops
                 helper.join()
             watch.close()
-    return FAILED if failures else DONE
+    if done_here.failures:
+        return FAILED
+    return DONE if _all_there(cells, store, done_here.left_out) else FAILED
 
 
-def _helper(cells: Sequence[Cell], store: Store, job: Job) -> multiprocessing.context.SpawnProcess:
+def _all_there(cells: Sequence[Cell], store: Store, left_out: Collection[str]) -> bool:
+    lost = {cell.key for cell in cells} - set(left_out) - store.done()
+    if lost:
+        warn(f"{len(lost)} rows are no longer in {store.path}, which was changed: run it again")
+    return not lost
+
+
+def remake_details(cells: Sequence[Cell], path: Path, job: Job) -> None:
+    """Make the lines in the tables beside a results file again, of cells whose row stands, from the
+    stages that are cached; say of which there are none any more. No stage is run."""
+    store = StoreWriter(path)
+    device = choose_device(job.device)
+    precision = choose_precision(job.precision, device)
+    watch = Watch(show=False)
+    bench = Bench(job.data_root, job.cache_root, device, precision, watch, cached_only=True)
+    rows = {row["cell_key"]: row for row in store.rows()}
+    found = {}
+    with tuned_processor():
+        for cell in cells:
+            try:
+                with threads(cell):
+                    row, details = run_cell(cell, bench)
+            except (NotCached, OSError, ValueError):
+                continue
+            if row["mask_sha256"] == rows[cell.key]["mask_sha256"]:
+                found[cell.key] = details
+    if found:
+        store.put_details(found)
+    if lacking := {cell.key for cell in cells} & store.lacking_details():
+        warn(
+            f"the tables beside {path} lack lines of {len(lacking)} finished cells, and their "
+            f"stages are not in {job.cache_root}; what is drawn of them is incomplete"
+        )
+
+
+def _helper(
+    cells: Sequence[Cell], store: StoreWriter, job: Job
+) -> multiprocessing.context.SpawnProcess:
     context = multiprocessing.get_context("spawn")
     alone = replace(job, jobs=1)
     arguments = (cells, store.path, alone, list(method_files.values()), torch.get_num_threads())
     helper = context.Process(target=_help, args=arguments, daemon=False)
-    helper.start()
+    # It begins with Ctrl-C blocked, which goes to every process of a terminal at once.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        helper.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return helper
 
 
 def _help(
     cells: Sequence[Cell], path: Path, job: Job, files: Sequence[LoadedFile], own_threads: int
 ) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started it says when to stop
     for file in files:
         if source_of(load_file(file.path)) != file.source:
             return  # it was edited just now: the cells to run are of the code before
     torch.set_num_threads(own_threads)
-    run(cells, Store(path), job, show=False)
+    run(cells, StoreWriter(path), job, show=False)
 
 
-def run_cells(cells: Sequence[Cell], store: Store, bench: Bench) -> list[str]:
+@dataclass
+class Done:
+    """What came of the cells that are not in the store: one line for each that failed, and the keys
+    of those that cannot be."""
+
+    failures: list[str] = field(default_factory=list)
+    left_out: set[str] = field(default_factory=set)
+
+
+def run_cells(cells: Sequence[Cell], store: StoreWriter, bench: Bench) -> Done:
     """Run cells one by one; leave to other processes what they are at or have done by then.
-
-    Returns:
-        One line per cell that failed.
 
     Raises:
         Stopped: by a signal or the time budget.
     """
     waiting = list(cells)
     progress = Progress(bench, waiting)
-    failures: list[str] = []
+    outcome = Done()
     while waiting:
         busy: list[Cell] = []
         for cell in waiting:
@@ -111,23 +173,23 @@ def run_cells(cells: Sequence[Cell], store: Store, bench: Bench) -> list[str]:
                     store.borrow([cell])  # another suite may have been at it
                     if cell.key not in store.done():
                         progress.start(cell)
-                        failures += _run_one(cell, store, bench)
+                        _run_one(cell, store, bench, outcome)
                     progress.finish(cell, store.done())
             except Timeout:
                 busy.append(cell)
         waiting = busy
-    return failures
+    return outcome
 
 
-def _claim(cache_root: Path, cell: Cell) -> FileLock:
+def _claim(cache_root: Path, cell: Cell) -> BaseFileLock:
     """A lock that the system frees when its process ends, however it ends."""
     folder = cache_root / "cells"
     folder.mkdir(parents=True, exist_ok=True)
-    return FileLock(folder / f"{cell.key}.lock")
+    return lock_file(folder / f"{cell.key}.lock")
 
 
-def _run_one(cell: Cell, store: Store, bench: Bench) -> list[str]:
-    """Run a cell and store its row; the failure, if it fails."""
+def _run_one(cell: Cell, store: StoreWriter, bench: Bench, outcome: Done) -> None:
+    """Run a cell and store its row."""
     try:
         with threads(cell):
             row, details = run_cell(cell, bench)
@@ -135,18 +197,31 @@ def _run_one(cell: Cell, store: Store, bench: Bench) -> list[str]:
         raise
     except Inapplicable as reason:
         bench.watch.write(f"note: {cell.describe()} is left out: {reason}")
-        return []
+        outcome.left_out.add(cell.key)
+        return
     except (Exception, SystemExit) as error:  # a failing cell must not take the others with it
         file = method_files.get(cell.method)
         where = f"{file.path}: " if file else ""
-        failure = f"{where}{cell.describe()} failed: {one_line(error)}"
+        kept = keep_failure(bench.cache_root, cell, error)
+        failure = f"{where}{cell.describe()} failed: {one_line(error)}{kept}"
         bench.watch.write(f"error: {failure}")
-        return [failure]
+        outcome.failures.append(failure)
+        return
     store.append(row, details)
     if row["params_kept"] == 0:
         lam = option(cell, "lam")
         bench.watch.write(f"warning: {cell.describe()} pruned everything, at lambda {lam}")
-    return []
+
+
+def keep_failure(cache_root: Path, cell: Cell, error: BaseException) -> str:
+    """Write the whole traceback to <cache>/failures/<cell_key>.txt; words that name the file."""
+    details = error.details if isinstance(error, MethodFailed) else ""
+    path = cache_root / "failures" / f"{cell.key}.txt"
+    try:
+        write_text(path, details or "".join(traceback.format_exception(error)))
+    except OSError:
+        return ""  # the failure itself is worth more than its traceback
+    return f"; its traceback: {path}"
 
 
 class Progress:

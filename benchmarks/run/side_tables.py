@@ -4,14 +4,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from benchmarks.plan.cell import Cell
-from benchmarks.results.store import Details
+from benchmarks.results.columns import Details
 from benchmarks.run.methods import methods
 from lottery.core.mask import Mask
 from lottery.core.result import Log
 
 
 def make_details(cell: Cell, mask: Mask, log: Log, values: Mapping[str, float]) -> Details:
-    """The lines of each table of `benchmarks.results.store.DETAILS`.
+    """The lines of each table of `benchmarks.results.columns.DETAILS`.
 
     Args:
         mask: of the ticket after its ablation.

@@ -1,6 +1,7 @@
 """Stages: the long parts of a cell, each run once, kept by content, and resumed where they were."""
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -8,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from torch import Tensor
 
 from benchmarks.plan.cell import content_hash
 from benchmarks.run.watch import Stopped, Watch
+from lottery.core.files import lock_file
 from lottery.core.ticket import read_tensors, write_tensors
 from lottery.data.batches import Data
 from lottery.training.loop import Resumable
@@ -32,9 +34,17 @@ class Spent:
 
     @classmethod
     def parse(cls, text: str) -> "Spent":
-        """From JSON."""
+        """From JSON.
+
+        Raises:
+            ValueError: it is none.
+        """
         values = json.loads(text)
-        return cls(**values | {"devices": tuple(values.get("devices", ()))})
+        devices = tuple(map(str, values.get("devices", ())))
+        seconds, images = float(values["seconds"]), int(values["images"])
+        if not (math.isfinite(seconds) and seconds >= 0 and images >= 0):
+            raise ValueError(f"{text} is no cost")
+        return cls(seconds, images, devices)
 
 
 @dataclass(frozen=True)
@@ -44,6 +54,10 @@ class Stage:
     tensors: Tensors
     facts: Facts
     spent: Spent
+
+
+class NotCached(LookupError):
+    """A stage is not on disk, where no stage is to be run."""
 
 
 class Meter:
@@ -89,10 +103,14 @@ class Stages:
         data: the training set, whose drawn images are counted.
         watch: asked at every step whether to stop.
         device: the name of the one that works now.
+        cached_only: whether to refuse to make what is not there.
     """
 
-    def __init__(self, root: Path, data: Data, watch: Watch, device: str) -> None:
+    def __init__(
+        self, root: Path, data: Data, watch: Watch, device: str, *, cached_only: bool = False
+    ) -> None:
         self._root = root
+        self._cached_only = cached_only
         self._watch = watch
         self._meter = Meter(data, watch, device)
 
@@ -101,6 +119,7 @@ class Stages:
         kind: str,
         config: Mapping[str, Any],
         make: Callable[["StageKeeper"], tuple[Tensors, Facts]],
+        check: Callable[[Stage], object] = vars,
     ) -> Stage:
         """A stage from disk, or made and kept.
 
@@ -108,28 +127,41 @@ class Stages:
             kind: names the folder.
             config: everything that determines the stage.
             make: computes it, its loops reporting to the keeper given.
+            check: raises what is no Stopped where a stage from disk is not of its structure; it is
+                then made again.
 
         Raises:
             Stopped: while waiting or computing; what was done so far is kept.
+            NotCached: it is not there, and only what is there was asked for.
         """
         mark = self._meter.mark()
         path = self._root / kind / f"{content_hash({'kind': kind, **config})}.safetensors"
+        if self._cached_only and not path.exists():
+            raise NotCached(f"there is no {path}")
         path.parent.mkdir(parents=True, exist_ok=True)
         with claim(path.with_suffix(".lock"), self._watch):
-            stage = self._load(path)
+            stage = self._load(path, check)
+            if stage is None and self._cached_only:
+                raise NotCached(f"{path} is damaged")
             if stage is None:
                 stage = self._make(path, config, make)
+            elif not self._cached_only:
+                forget(path.with_suffix(""))  # what a process killed just after it was kept left
         self._meter.set(mark, stage.spent)
         return stage
 
-    def _load(self, path: Path) -> Stage | None:
+    def _load(self, path: Path, check: Callable[[Stage], object]) -> Stage | None:
         if not path.exists():
             return None
         try:
             tensors, header = read_tensors(path)
-            return Stage(tensors, json.loads(header["facts"]), Spent.parse(header["spent"]))
-        except (ValueError, KeyError, TypeError) as error:
-            self._watch.write(f"warning: {error}; the stage is run again")
+            if odd := header.keys() - {"facts", "spent", "config"}:
+                raise ValueError(f"{path} is damaged: its header has {sorted(odd)}")
+            stage = Stage(tensors, json.loads(header["facts"]), Spent.parse(header["spent"]))
+            check(stage)
+            return stage
+        except Exception as error:  # whatever a file of odd structure comes to
+            self._watch.write(f"warning: {path.name}: {error}; the stage is run again")
             return None
 
     def _make(
@@ -148,7 +180,7 @@ class Stages:
             "config": json.dumps(config),
         }
         write_tensors(path, stage.tensors, header)
-        keeper.forget()
+        forget(path.with_suffix(""))
         return stage
 
 
@@ -171,13 +203,16 @@ class StageKeeper:
             return first
         try:
             tensors, header = read_tensors(path)
+            spent, step = Spent.parse(header["spent"]), int(header["step"])
+            if header.keys() != {"spent", "step"} or step < first:
+                raise ValueError(f"{path} is damaged")
             state.load(tensors)
-            self._meter.set(self._mark, Spent.parse(header["spent"]))
-            return int(header["step"])
-        except (ValueError, KeyError, TypeError, RuntimeError) as error:
-            # load() may have filled in a part: only a checkpoint written whole gets this far, so
-            # this is a file from elsewhere. Better to stop than to go on from a mixture.
-            raise ValueError(f"checkpoint {path} does not fit, delete it: {error}") from error
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            self._watch.write(f"warning: checkpoint {path.name}: {error}; the loop starts anew")
+            path.unlink()
+            return first
+        self._meter.set(self._mark, spent)
+        return step
 
     def done(self, loop: str, step: int, state: Resumable) -> None:
         self._meter.show()
@@ -197,17 +232,18 @@ class StageKeeper:
         yield
         self._meter.set(mark, Spent(0.0, 0))
 
-    def forget(self) -> None:
-        """Remove the checkpoints of a finished stage, and what a killed process left of one."""
-        for pattern in (f"{self._path.name}.*.partial", f".{self._path.name}.*.tmp"):
-            for path in self._path.parent.glob(pattern):
-                path.unlink()
+
+def forget(stage: Path) -> None:
+    """Remove the checkpoints of a finished stage, and what a killed process left of one."""
+    for pattern in (f"{stage.name}.*.partial", f".{stage.name}.*.tmp"):
+        for path in stage.parent.glob(pattern):
+            path.unlink(missing_ok=True)
 
 
 @contextmanager
 def claim(path: Path, watch: Watch) -> Iterator[None]:
     """Hold a lock file that is freed when the process ends; wait for it, but heed the watch."""
-    lock = FileLock(path)
+    lock = lock_file(path)
     while True:
         try:
             lock.acquire(timeout=0.2)

@@ -23,6 +23,8 @@ def parse(kind: type[Kind], prog: str, arguments: Sequence[str] | None = None) -
         BadInput: arguments that do not fit.
     """
     said = io.StringIO()
+    if any("\0" in each for each in arguments or ()):
+        raise BadInput("an argument has a NUL in it")
     try:
         with contextlib.redirect_stderr(said):
             return tyro.cli(
@@ -46,9 +48,16 @@ def status_of(command: Callable[[], int]) -> int:
     except BadInput as error:
         print(f"error: {error}", file=sys.stderr)
         return USAGE
+    except MemoryError:
+        print("error: there is not enough memory for it", file=sys.stderr)
+        return USAGE
     except BrokenPipeError:  # whoever read the output (head, less) has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:  # no room, no permission, a folder where a file is to be
+        path = f"{error.filename}: " if error.filename else ""
+        print(f"error: {path[:500]}{error.strerror or error}", file=sys.stderr)
+        return USAGE
 
 
 def _one_line(box: str) -> str:

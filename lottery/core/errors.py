@@ -24,3 +24,8 @@ def check_name(kind: str, name: str, valid: Iterable[str]) -> str:
     near = get_close_matches(name, names, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
     raise UnknownName(f"unknown {kind} {name!r}: {hint}valid are {', '.join(names)}")
+
+
+def shown(text: str) -> str:
+    """A text as messages quote it: on one line, and no longer than forty characters."""
+    return repr(text if len(text) <= 40 else f"{text[:37]}...")

@@ -134,6 +134,13 @@ class Mask:
     def kept_per_layer(self) -> dict[str, int]:
         return {e.name: int(self.keep[e.span].sum()) for e in self.layout.entries}
 
+    def inputs_kept(self) -> dict[str, int]:
+        """How many inputs of each layer a kept weight reads (the weights' second dimension)."""
+        views = self.layout.views(self.keep)
+        return {
+            name: int(keep.transpose(0, 1).flatten(1).any(1).sum()) for name, keep in views.items()
+        }
+
     def layers_emptied(self) -> int:
         """How many layers have lost every weight."""
         return sum(count == 0 for count in self.kept_per_layer().values())

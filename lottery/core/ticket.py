@@ -1,10 +1,13 @@
 """A ticket: a mask and the weights it belongs to; and its file."""
 
+import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -64,6 +67,18 @@ class Ticket:
             raise ValueError(f"{path} is not a ticket ({FORMAT})")
         try:
             layout = Layout.of_shapes((name, shape) for name, shape in json.loads(header["layout"]))
+            provenance = json.loads(header["provenance"])
+            if not isinstance(provenance, dict) or not all(
+                isinstance(value, str) for value in provenance.values()
+            ):
+                raise ValueError("its provenance is no table of texts")
+            if ("weights" in tensors) != ("rest" in tensors):
+                raise ValueError("it has weights without the rest, or the rest without weights")
+            for name in tensors.keys() - {"mask"}:
+                if name not in ("weights", "rest", "scores"):
+                    raise ValueError(f"it has a tensor {name!r}")
+                if tensors[name].dtype not in (torch.float32, torch.float64):
+                    raise ValueError(f"its {name} are {tensors[name].dtype}")
             for name in ("weights", "scores"):
                 if name in tensors and tensors[name].shape != (layout.total,):
                     raise ValueError(f"{name} do not fit a layout of {layout.total} weights")
@@ -76,28 +91,62 @@ class Ticket:
                 tensors.get("weights"),
                 tensors.get("rest"),
                 tensors.get("scores"),
-                json.loads(header["provenance"]),
+                provenance,
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, RecursionError, AttributeError) as error:
             raise ValueError(f"{path} is a damaged ticket: {error!r}") from error
 
 
+CHECKSUM = "sha256"
+
+
+def save_tensors(path: Path, tensors: dict[str, Tensor], header: dict[str, str]) -> None:
+    """Write a safetensors file.
+
+    Raises:
+        OSError: it cannot be written, which safetensors has another exception for.
+    """
+    try:
+        save_file(tensors, path, header)
+    except SafetensorError as error:
+        raise OSError(f"{path}: {error}") from error
+
+
 def write_tensors(path: Path, tensors: dict[str, Tensor], header: dict[str, str]) -> None:
-    """Write a safetensors file under a temporary name, then rename it into place."""
+    """Write a safetensors file under a temporary name, then rename it into place. Its header gains
+    a checksum of everything in it."""
     # Copies, because safetensors refuses tensors that share memory.
     whole = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
     with replacing(path) as temporary:
-        save_file(whole, temporary, header)
+        save_tensors(temporary, whole, {**header, CHECKSUM: _checksum(whole, header)})
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The tensors and the text header of a safetensors file.
 
     Raises:
-        ValueError: the file is missing or damaged.
+        ValueError: the file is missing or damaged, or not what its checksum says; files from
+            before there was one are taken as they are, their header being without it.
     """
+    if not path.is_file():
+        raise ValueError(f"{path} cannot be read: it is no file")
     try:
         with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+            header = dict(file.metadata() or {})
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise ValueError(f"{path} cannot be read: {error}") from error
+    said = header.pop(CHECKSUM, None)
+    if said is not None and said != _checksum(tensors, header):
+        raise ValueError(f"{path} is damaged: it is not what its checksum says")
+    return tensors, header
+
+
+def _checksum(tensors: Mapping[str, Tensor], header: Mapping[str, str]) -> str:
+    """Of the tensors' names, types, shapes and bytes, and of the header."""
+    digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name].contiguous()
+        digest.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()

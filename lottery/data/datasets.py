@@ -100,14 +100,17 @@ def _images(images: np.ndarray, labels: np.ndarray) -> Images:
     )
 
 
-def _digits() -> tuple[Images, Images]:
-    """scikit-learn's digits, 0 to 16 scaled to 0 to 255; every fifth image is a test image."""
-    # Its file alone: scikit-learn itself takes as long as torch to import.
+def digits_file() -> Path:
+    """Where the digits lie: within scikit-learn, which takes as long as torch to import itself."""
     package = find_spec("sklearn")
     assert package is not None
     assert package.origin is not None
-    file = Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz"
-    table = np.loadtxt(file, delimiter=",")  # 64 pixels and a label in every row
+    return Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz"
+
+
+def _digits() -> tuple[Images, Images]:
+    """scikit-learn's digits, 0 to 16 scaled to 0 to 255; every fifth image is a test image."""
+    table = np.loadtxt(digits_file(), delimiter=",")  # 64 pixels and a label in every row
     images = np.rint(table[:, :64].reshape(-1, 8, 8, 1) * 255 / 16).astype(np.uint8)
     labels = table[:, 64]
     test = np.arange(len(images)) % 5 == 0

@@ -7,9 +7,11 @@ renamed into place, so that each is whole or absent.
 
 import gzip
 import hashlib
+import io
 import json
 import shutil
 import socket
+import stat
 import subprocess
 import sys
 import tarfile
@@ -32,6 +34,7 @@ Source = Callable[[Path], None]  # leaves a layout in the empty folder given; ma
 
 DELETE = "; delete it to fetch it again"
 CONNECT_SECONDS = 5.0  # a host that cannot be reached may have several addresses to try
+LARGEST = 2**27  # bytes; the largest file has 47 million
 SECONDS = 900.0  # for a command that downloads
 DEBIAN_PACKAGE = "dataset-fashion-mnist"
 DEBIAN_FOLDER = "usr/share/datasets/fashion-mnist"  # below /, or below where it was unpacked
@@ -56,8 +59,18 @@ class FileSet:
         """Check those files that are below root; DataError, ending in advice, if one is wrong."""
         for name, md5 in self.md5.items():
             path = root / self.folder / name
-            if path.exists() and (problem := _problem(path.read_bytes(), md5)):
+            if path.exists() and (problem := _problem(_read(path), md5)):
                 raise DataError(f"{path}: {problem}{advice}")
+
+
+def _read(path: Path) -> bytes:
+    """A file of a dataset; none is half as large as the most that is read."""
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise DataError(f"{path} is no regular file")
+    if found.st_size > LARGEST:
+        raise DataError(f"{path} has {found.st_size} bytes, too many for a dataset's file{DELETE}")
+    return path.read_bytes()
 
 
 def _problem(data: bytes, md5: str) -> str:
@@ -152,7 +165,8 @@ def _unpack(folder: Path, out: Path, layout: FileSet, names: Iterable[str]) -> N
         if not packed.exists():
             continue
         try:
-            data = gzip.decompress(packed.read_bytes())
+            with gzip.open(io.BytesIO(_read(packed))) as file:
+                data = file.read(LARGEST + 1)
             problem = _problem(data, layout.md5[name])
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             problem = str(error)

@@ -8,7 +8,6 @@ from typing import Literal
 
 import torch
 import tyro
-from safetensors.torch import save_file
 from torch import nn
 from torch.nn.utils import prune
 
@@ -17,6 +16,7 @@ from lottery.core.errors import BadInput
 from lottery.core.files import replacing
 from lottery.core.mask import Mask
 from lottery.core.network import Network
+from lottery.core.ticket import save_tensors
 from lottery.data import DATASETS
 from lottery.tools.rebuild import read, rebuild
 
@@ -58,7 +58,8 @@ def pruned_module(network: Network, mask: Mask) -> nn.Module:
 def write_state(module: nn.Module, path: Path) -> None:
     """A module's state dict as safetensors."""
     with replacing(path) as temporary:
-        save_file({name: t.contiguous() for name, t in module.state_dict().items()}, temporary)
+        state = {name: t.contiguous() for name, t in module.state_dict().items()}
+        save_tensors(temporary, state, {})
 
 
 def write_onnx(module: nn.Module, shape: tuple[int, int, int], path: Path) -> None:

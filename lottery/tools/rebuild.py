@@ -1,8 +1,9 @@
 """From a ticket file back to a network."""
 
+import re
 from pathlib import Path
 
-from lottery.core.errors import BadInput, check_name
+from lottery.core.errors import BadInput, UnknownName, check_name, shown
 from lottery.core.initialisation import Initialisation
 from lottery.core.network import Network
 from lottery.core.ticket import Ticket
@@ -37,14 +38,24 @@ def rebuild(ticket: Ticket) -> Network:
     for name in ("model", "dataset"):
         if name not in said:
             raise BadInput(f"the ticket's provenance names no {name}")
+    kept = said.get("kept", "1")
+    if not re.fullmatch(r"1(\.0*)?|0\.\d+", kept):
+        raise BadInput(f"the ticket's provenance has kept {shown(kept)}, no fraction above 0")
+    try:
+        initialisation = Initialisation.of_facts(said)
+    except UnknownName as error:
+        raise BadInput(f"the ticket's provenance has an {error}") from error
     facts = DATASETS[check_name("dataset", said["dataset"], list(DATASETS))]
     network = build(
         said["model"],
         facts.shape,
         facts.classes,
         ticket.seed,
-        initialisation=Initialisation.of_facts(said),
+        initialisation=initialisation,
     )
     if network.layout != ticket.mask.layout:
         raise BadInput(f"the ticket's layout is not that of {said['model']} on {said['dataset']}")
+    rest = ticket.rest
+    if ticket.weights is not None and (rest is None or rest.shape != network.rest.shape):
+        raise BadInput(f"the ticket's rest does not fit {said['model']} on {said['dataset']}")
     return network if ticket.weights is None else network.at(ticket.weights, ticket.rest)

@@ -25,7 +25,12 @@ class Resumable:
 
     @torch.no_grad()
     def load(self, saved: dict[str, Tensor]) -> None:
-        """Put saved tensors back, in place."""
+        """Put saved tensors back, in place.
+
+        Raises:
+            ValueError: they are not those of this loop; nothing was changed.
+        """
+        self._check(saved)
         for name, tensor in self._tensors.items():
             tensor.copy_(saved[name])
         for i, (parameter, group) in enumerate(self._parameters()):
@@ -37,6 +42,18 @@ class Resumable:
                     # goes where the parameter is.
                     place = "cpu" if key == "step" and not group.get("fused") else parameter.device
                     self._optimiser.state[parameter][key] = saved[name].clone().to(place)
+
+    def _check(self, saved: dict[str, Tensor]) -> None:
+        for name, tensor in self._tensors.items():
+            if name not in saved or saved[name].shape != tensor.shape:
+                raise ValueError(f"its {name} are not those of this loop")
+        shapes = {f"optimiser.{i}": p.shape for i, (p, _) in enumerate(self._parameters())}
+        for name in saved.keys() - self._tensors.keys():
+            # The state of a parameter has its shape, or is a count.
+            if saved[name].numel() != 1 and saved[name].shape != shapes.get(
+                name.rpartition(".")[0]
+            ):
+                raise ValueError(f"its {name} is not of this loop")
 
     def _parameters(self) -> list[tuple[Tensor, dict[str, Any]]]:
         """Each with the options of its group."""

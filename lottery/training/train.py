@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lottery.core.finite import NotFinite
 from lottery.core.mask import Mask
 from lottery.core.network import Network
 from lottery.core.randomness import generator
@@ -94,13 +95,22 @@ def evaluate(
 
     Args:
         part_size: at most so many images are normalised together, in nearly equal parts.
+
+    Raises:
+        NotFinite: the network's logits are not numbers, so there is no accuracy.
     """
-    hits = torch.zeros(5, device=network.device)
+    hits, bad = torch.zeros(5, device=network.device), torch.zeros((), device=network.device)
     for x, y in data.chunks(part_size):
         logits = network(x, gates, training=False)
+        bad += (~torch.isfinite(logits)).any(1).sum()
         best = logits.topk(min(5, logits.shape[1]), dim=1).indices
         found = (best == y[:, None]).float().cumsum(1).sum(0)
         hits[: len(found)] += found
         hits[len(found) :] += len(y)  # fewer than five classes: the label is surely among them
+    if bad:
+        raise NotFinite(
+            f"the network's outputs are NaN or infinite on {bad:.0f} of {len(data)} images: "
+            "it has diverged"
+        )
     percent = (100 * hits / len(data)).tolist()
     return Accuracy(percent[0], percent[2], percent[4])

@@ -30,6 +30,7 @@ SHORT = {
     "freeze_every": 1,
     "batch_size": 64,
     "lr": 0.05,
+    "fine_tuning_epochs": 1,
 }
 DENSITY = 0.1  # low enough that Gem-Miner freezes scores that round to 1
 NAMES = methods.names()
@@ -114,10 +115,13 @@ def test_searches_augment_where_their_authors_do(
         draw(name, tiny, digits)
         found[name] = True in seen
     assert {name for name, augmented in found.items() if augmented} == {
+        "bc_ghs",
+        "bc_gnj",
         "continuous_sparsification",
         "edge_popup",
         "edge_popup_epsilon",
         "gem_miner",
+        "sparse_then_prune",
         "sparse_vd",
     }
     assert {"cts", "crbg", "l0_hard_concrete"} <= set(found)

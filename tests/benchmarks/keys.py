@@ -67,7 +67,7 @@ class Asked(Exception):
 class NoStages(Stages):
     """Stages that say where they would be kept."""
 
-    def _load(self, path: Path) -> Stage | None:
+    def _load(self, path: Path, check: Callable[[Stage], object]) -> Stage | None:
         raise Asked(path)
 
 

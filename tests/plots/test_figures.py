@@ -1,5 +1,6 @@
 """Figures are drawn from CSV files alone."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -21,7 +22,7 @@ from plots import (
     sparsity_accuracy,
     style,
 )
-from plots.__main__ import main
+from plots.command import main
 from plots.drawing import NothingToDraw, Tables
 
 COLUMNS = ["paper", "dataset", "model", "method", "objective", "ablation", "protocol", "seed"]
@@ -218,7 +219,7 @@ def test_searches_of_another_length_have_a_line_of_their_own(tmp_path: Path) -> 
     plt.close(figure)
 
 
-def test_png_and_pdf_are_written_and_drawn_again_only_when_older(tmp_path: Path) -> None:
+def test_png_and_pdf_are_drawn_again_only_for_other_content(tmp_path: Path) -> None:
     source = results(tmp_path / "demo" / "table2.csv")
 
     def draw() -> int:
@@ -235,7 +236,15 @@ def test_png_and_pdf_are_written_and_drawn_again_only_when_older(tmp_path: Path)
     assert pdf.stat().st_mtime_ns == drawn
     source.touch()
     draw()
+    assert pdf.stat().st_mtime_ns == drawn, "times mean nothing"
+    source.write_text(source.read_text().replace("92.0", "93.0"))
+    os.utime(source, ns=(0, 0))
+    draw()
     assert pdf.stat().st_mtime_ns > drawn
+    whole = png.read_bytes()
+    png.write_bytes(whole[: len(whole) // 2])
+    draw()
+    assert png.read_bytes() == whole
 
 
 def test_no_results_yet(tmp_path: Path) -> None:
@@ -248,12 +257,10 @@ def test_no_results_yet(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "table2.csv is no table: No columns"),
-        ("a,b\n1,2,3\n4\n1,2,3,4", "table2.csv is no table: Error tokenizing"),
-        (
-            "method,accuracy\nsnip,90\n",
-            "table2.csv is no results file: it has no column 'protocol'",
-        ),
+        ("a,b\n1,2,3\n4\n1,2,3,4", "table2.csv has a foreign header"),
+        ("method,accuracy\nsnip,90\n", "foreign header, without the column 'protocol'"),
+        ("method,protocol\nsnip\ncts,2\n", "row 1 (line 2): 1 values for 2 columns"),
+        ("protocol,accuracy\n2,much\n", "row 1 (line 2), column accuracy: 'much' is not a number"),
     ],
 )
 def test_a_file_that_holds_no_results(

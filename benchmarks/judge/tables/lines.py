@@ -1,5 +1,6 @@
 """One line per cell, with what the paper prints beside what was measured."""
 
+from collections.abc import Sequence
 from statistics import mean
 
 from benchmarks.judge.agreement import agreement
@@ -8,6 +9,7 @@ from benchmarks.judge.tables.sections import Table
 from benchmarks.judge.tables.text import NONE, average, minutes, sparsity
 from benchmarks.plan.block import Block, Line
 from benchmarks.results.lookup import Results
+from benchmarks.results.store import Row
 
 METRICS = {"accuracy": "", "accuracy_top3": " top-3", "accuracy_top5": " top-5"}
 
@@ -22,7 +24,8 @@ def by_line(block: Block, results: Results) -> Table:
 def _line(line: Line, block: Block, results: Results) -> dict[str, str]:
     cell, printed, rows = line.cell, line.printed, results.rows(line.cell)
     metric = printed.metric if printed else "accuracy"
-    measured = dict.fromkeys(("sparsity", "accuracy", "passes", "epochs", "time"), NONE)
+    names = ("sparsity", "architecture", "accuracy", "passes", "epochs", "time")
+    measured = dict.fromkeys(names, NONE)
     if rows:
         measured["sparsity"] = sparsity(100 * (1 - mean(float(row["density"]) for row in rows)))
         measured["accuracy"] = average([float(row[metric]) for row in rows])
@@ -38,14 +41,19 @@ def _line(line: Line, block: Block, results: Results) -> dict[str, str]:
         measured["sparsity"] = sparsity(printed.sparsity) if printed else NONE
     if rows and cell and (found := sanity_check(cell, block, results)):
         measured["passes"] = found.passes
+    if printed and printed.architecture:
+        measured["architecture"] = average_architecture(rows) or NONE
     if rows and printed and cell and cell.density is None:
         measured["sparsity"] += f" (paper: {sparsity(printed.sparsity)})"
+        if printed.architecture:
+            measured["architecture"] += f" (paper: {printed.architecture})"
     agrees = agreement(line, results)
     return {
         "method": line.label,
         "model": cell.model if cell else printed.model if printed else NONE,
         "dataset": cell.dataset if cell else printed.dataset if printed else NONE,
         "sparsity": measured["sparsity"],
+        "inputs left": measured["architecture"],
         "accuracy %": measured["accuracy"],
         "paper %": f"{printed.value:.1f}{METRICS[metric]}" if printed else NONE,
         "difference": f"{agrees.difference:+.1f}" if agrees else NONE,
@@ -58,6 +66,12 @@ def _line(line: Line, block: Block, results: Results) -> dict[str, str]:
         "paper time": minutes(printed.minutes) if printed else NONE,
         "seeds": str(len(rows)),
     }
+
+
+def average_architecture(rows: Sequence[Row]) -> str:
+    """The mean number of inputs of every layer, rounded, of rows of one model."""
+    counts = [map(int, row["architecture"].split("-")) for row in rows if row["architecture"]]
+    return "-".join(f"{mean(of_layer):.0f}" for of_layer in zip(*counts, strict=True))
 
 
 def _total(row: dict[str, str], unit: str) -> float:

@@ -133,7 +133,10 @@ def test_baselines_are_taken_from_any_file_of_the_preset(compare: Compare, tmp_p
     (results / "tiny-1.csv").rename(results / "elsewhere.csv")
     (results / "tiny-1-search.csv").write_text("cell_key,epoch,objective\nabc,1,2\n")
     status, out, err = compare(MAGNITUDE)
-    assert (status, err) == (0, "")  # nothing was run: there was no progress to show
+    assert status == 0
+    (line,) = err.splitlines()  # nothing was run: there was no progress to show
+    assert "tiny-1-search.csv has a foreign header" in line
+    assert (results / "tiny-1-search.csv").read_text().startswith("cell_key,epoch,objective\nabc")
     assert table(tmp_path) == before
     assert "Without a result" not in out
 
@@ -145,9 +148,12 @@ def test_a_failing_method_leaves_the_rest_and_is_named(compare: Compare, tmp_pat
     density = 0.8**14
     line = (
         f"error: {file}: mine lenet-300-100 digits density {density:.4g} seed 0 failed: "
-        "RuntimeError: two lines of text"
+        "RuntimeError: two lines of text (line 9); its traceback: "
     )
-    assert line in err.splitlines()
+    (said,) = [found for found in err.splitlines() if found.startswith(line)]
+    kept = Path(said.removeprefix(line))
+    assert kept.parent == tmp_path / "cache_root" / "failures"
+    assert f'File "{file}", line 9, in draw' in kept.read_text()
     rows = table(tmp_path)
     assert len(rows) == (4 + 2) + 2, "the other density and the baselines are there"
     assert f"(4 cells): mine lenet-300-100 digits density {density:.4g}, seed 0;" in out

@@ -150,6 +150,67 @@ def test_a_whole_table_and_the_same_again_at_once(run: Run, tmp_path: Path) -> N
     assert path.read_bytes() == before
 
 
+def snapshot(folder: Path) -> dict[Path, tuple[bytes, float]]:
+    paths = [folder, *folder.rglob("*")]
+    return {p: (p.read_bytes() if p.is_file() else b"", p.stat().st_mtime_ns) for p in paths}
+
+
+def test_what_is_done_is_listed_printed_and_reported_without_a_write(
+    run: Run, tmp_path: Path
+) -> None:
+    wanted = ("table2", "--preset", "tiny", "--only", "method=cts", "density=0.018")
+    status, out, _ = run(*wanted)
+    assert status == 0
+    before = snapshot(tmp_path)
+    assert run(*wanted, "--list")[0] == 0
+    assert run(*wanted) == (0, out, "")
+    assert snapshot(tmp_path) == before, "no folder, no lock, no file"
+
+
+def test_lines_beside_the_rows_are_made_again_from_the_cache_or_said_to_be_missing(
+    run: Run, tmp_path: Path
+) -> None:
+    wanted = ("table2", "--preset", "tiny", "--only", "method=cts", "density=0.018")
+    assert run(*wanted)[0] == 0
+    results = tmp_path / "results" / "tiny"
+    search, rows = results / "table2-search.csv", (results / "table2.csv").read_bytes()
+    good = search.read_bytes()
+    search.write_bytes(good[:-30])
+    status, _, err = run(*wanted)
+    assert status == 0
+    assert "table2-search.csv.partial" in err
+    assert search.read_bytes() == good
+    assert (results / "table2.csv").read_bytes() == rows
+
+    search.unlink()
+    (tmp_path / "cache_root").rename(tmp_path / "elsewhere")
+    status, _, err = run(*wanted)
+    assert status == 0
+    assert "lack lines of 1 finished cells" in err
+    assert not search.exists()
+    assert not list((tmp_path / "cache_root").rglob("*.safetensors")), "nothing was run"
+
+
+def test_status_0_means_that_every_row_is_there(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "results" / "tiny" / "table2.csv"
+
+    def deleting(cell: Cell, bench: Bench) -> Any:
+        if cell.method == "ltr":
+            path.unlink()
+        return run_cell(cell, bench)
+
+    wanted = ("table2", "--preset", "tiny", "--only", "paper=cts", "density=0.018")
+    monkeypatch.setattr("benchmarks.run.scheduler.run_cell", deleting)
+    status, _, err = run(*wanted)
+    assert status == 1
+    assert "1 rows are no longer in" in err
+    monkeypatch.undo()
+    assert run(*wanted)[0] == 0
+    assert len(Store(path).rows()) == 2
+
+
 def test_only_and_seeds_choose_cells_and_the_rest_follows(run: Run, tmp_path: Path) -> None:
     wanted = ("--only", "method=cts", "density=0.0074", "--seeds", "3")
     assert run("table2", "--preset", "tiny", *wanted)[0] == 0

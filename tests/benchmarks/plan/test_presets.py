@@ -35,7 +35,7 @@ suites.table.options.search = { lam = 0.5, cnn.lr = 0.7 }
 
 @pytest.fixture
 def presets() -> dict[str, Preset]:
-    return read_presets(tomllib.loads(FILE))
+    return read_presets(tomllib.loads(FILE), "presets.toml")
 
 
 def options(preset: Preset, model: str) -> dict[str, Any]:
@@ -89,8 +89,10 @@ def test_a_model_that_is_trained_needs_a_recipe_of_its_own(presets: dict[str, Pr
 
 def test_a_preset_is_based_on_one_above_it() -> None:
     below = "\n[first]\nbased_on = 'shrt'\ndescription = ''\nseeds = []\nprecision = ''\n"
-    with pytest.raises(UnknownName, match="preset that first is based on 'shrt': did you mean sh"):
-        read_presets(tomllib.loads(FILE + below))
+    with pytest.raises(
+        UnknownName, match=r"presets\.toml, first\.based_on 'shrt': did you mean sh"
+    ):
+        read_presets(tomllib.loads(FILE + below), "presets.toml")
 
 
 def test_quick_is_an_eighth_of_the_paper() -> None:

@@ -10,7 +10,7 @@ from benchmarks.judge.tables.notes import stand_ins
 from benchmarks.plan.presets import get_preset
 from benchmarks.plan.suites import SUITES, get_suite
 from benchmarks.results.store import Row, Store
-from plots.__main__ import FIGURES
+from plots.command import FIGURES
 from plots.drawing import draw
 from tests.benchmarks.conftest import Run
 

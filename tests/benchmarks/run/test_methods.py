@@ -9,6 +9,7 @@ from benchmarks.plan.cell import Cell
 from benchmarks.run.methods import load_file, method_files, methods, named, source_of
 from lottery.core.errors import BadInput
 from lottery.search.registry import Method
+from lottery.training.recipe import Recipe
 
 DRAW = """
 from lottery import method
@@ -84,12 +85,40 @@ def test_an_edited_file_is_another_source_and_another_cell(tmp_path: Path) -> No
 
 
 def test_an_edit_of_the_same_size_in_the_same_second_is_seen(tmp_path: Path) -> None:
-    text = DRAW.format(name="mine") + "VALUE = {}\n"
+    text = DRAW.format(name="mine").replace("generator)", "generator, *, value={})")
     for value in (1, 2):
         methods._found.pop("mine", None)
-        draw = load_file(write(tmp_path, text.format(value))).draw
-        assert draw.__globals__["VALUE"] == value
+        assert load_file(write(tmp_path, text.format(value))).options == {"value": value}
     assert not list(tmp_path.rglob("*.pyc"))
+
+
+PLANNED = """
+from lottery import method
+from lottery.core.errors import BadInput
+
+def plan(recipe, start, density, options):
+    return {"search": recipe.epochs * options["share"]}
+
+def check(density, options):
+    if density < 0.1:
+        raise BadInput(f"density {density} is too small")
+
+@method("planned", pruned_at="init", own_weights=True, plan=plan, check=check)
+def draw(network, data, density, generator, *, share=0.5, runner):
+    return network.weights.abs()
+"""
+
+
+def test_what_a_file_says_of_its_method_is_known_without_running_it_here(tmp_path: Path) -> None:
+    method = load_file(write(tmp_path, PLANNED))
+    assert (method.own_weights, method.strong, method.wants_runner) == (True, False, True)
+    assert method.options == {"share": 0.5}
+    assert method.plan(Recipe(epochs=4, rewind_epochs=0), 0.0, 0.5, {"share": 0.5}) == {
+        "search": 2.0
+    }
+    method.check(0.5, {})
+    with pytest.raises(BadInput, match=r"^density 0.05 is too small$"):
+        method.check(0.05, {})
 
 
 def test_the_suites_own_methods_have_no_source() -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.plan.cell import Cell
-from benchmarks.results.store import Details
+from benchmarks.results.columns import Details
 from benchmarks.run import pipeline
 from benchmarks.run.pipeline import Bench, run_cell
 from benchmarks.run.watch import Watch

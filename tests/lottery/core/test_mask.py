@@ -240,3 +240,12 @@ def test_hashes_are_equal_where_masks_are(bits: list[bool], data: st.DataObject)
     place = data.draw(st.integers(0, len(bits) - 1))
     flipped[place] = not flipped[place]
     assert mask.sha256 != mask_of(flipped).sha256
+
+
+def test_inputs_that_kept_weights_read() -> None:
+    layout = Layout.of_shapes([("a", (2, 3)), ("b", (2, 3, 2, 2))])
+    keep = torch.zeros(30, dtype=torch.bool)
+    keep[[0, 3, 5]] = True  # inputs 0, 0 and 2 of a
+    keep[[6 + 4, 6 + 12 + 7]] = True  # input 1 of b, from both outputs
+    assert Mask(layout, keep).inputs_kept() == {"a": 2, "b": 1}
+    assert Mask.full(layout).inputs_kept() == {"a": 3, "b": 3}

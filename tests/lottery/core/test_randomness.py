@@ -1,12 +1,14 @@
 """Randomness by name: what is drawn depends on the seed and the name alone."""
 
 import hashlib
+import random
 
+import numpy as np
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lottery.core.randomness import child, derive, generator
+from lottery.core.randomness import child, derive, generator, seeded_globals
 from tests.conftest import global_state
 
 SEED = st.integers(0, 2**63 - 1)
@@ -86,3 +88,17 @@ def test_a_child_is_where_its_parent_is_unless_told() -> None:
     parent = generator(0, "a")
     assert child(parent, "x").device == torch.device("cpu")
     assert child(parent, "x", device="cpu").initial_seed() == child(parent, "x").initial_seed()
+
+
+def test_global_generators_are_seeded_within_and_as_they_were_after() -> None:
+    def draw() -> tuple[float, float, float]:
+        return random.random(), float(np.random.rand()), float(torch.rand(()))
+
+    draw()
+    states = random.getstate(), str(np.random.get_state()), torch.get_rng_state().tolist()
+    with seeded_globals(2**63 - 1):
+        first = draw()
+    after = random.getstate(), str(np.random.get_state()), torch.get_rng_state().tolist()
+    assert after == states
+    with seeded_globals(2**63 - 1):
+        assert draw() == first

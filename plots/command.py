@@ -1,0 +1,95 @@
+"""python -m plots SUITE: draw a suite's figures from its results, where they are newer."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+import tyro
+
+from lottery.core.command_line import parse, status_of
+from lottery.core.errors import BadInput
+from plots.freshness import content_hash, drawn_from
+
+# The modules of plots/ that draw a suite, by what the figure's file has after the suite's name.
+# Each has draw(tables) -> Figure.
+FIGURES = {
+    "table1": {"": "one_density", "-search": "search_log", "-training": "training"},
+    "table2": {"": "sparsity_accuracy", "-search": "search_log", "-layers": "layers"},
+    "sparsity-accuracy": {"": "sparsity_accuracy", "-objectives": "objective_accuracy"},
+    "objectives": {"": "objective_values"},
+    "saliency-gap": {"": "objective_values"},
+    "sanity-checks": {"": "sanity_checks"},
+    "layerwise": {"": "layerwise"},
+    "table3": {"": "sparsity_accuracy", "-search": "search_log", "-layers": "layers"},
+    "strong-tickets": {"": "sparsity_accuracy"},
+    "base-size": {"": "base_size"},
+    "lambda-grid": {"": "lambda_grid"},
+    "recipe": {"": "one_density", "-search": "search_log"},
+    "throughput": {"": "throughput"},
+}
+COMPARED = {"": "comparison"}  # of each method in a comparison's folder
+
+
+@dataclass(frozen=True)
+class Options:
+    """Draw results/<preset>/<suite>*.png and .pdf from the CSVs beside them, of a comparison those
+    of every method that was compared."""
+
+    suite: tyro.conf.Positional[str] = ""
+    """Whose results are drawn; all draws every preset's."""
+    preset: str = "demo"
+    """Their folder."""
+    results: Path = Path("results")
+    """Folder of the results."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; exit status 0, or 2 with one line where there is nothing to draw."""
+    return status_of(lambda: _main(parse(Options, "python -m plots", arguments)))
+
+
+def _main(options: Options) -> int:
+    if options.suite == "all":
+        return _draw_all(options.results)
+    folder = options.results / options.preset
+    figures, found = FIGURES.get(options.suite, COMPARED), [folder / f"{options.suite}.csv"]
+    if options.suite not in FIGURES:
+        found = sorted(path for path in folder.glob("*/*.csv") if path.parent.name == options.suite)
+    if not found:
+        known = f"{', '.join(FIGURES)}, all, or a comparison that was run"
+        raise BadInput(f"no figure for {options.suite!r}: {known}")
+    for source in found:
+        if not source.exists():
+            raise BadInput(f"there is no {source}; run the suite first")
+        draw(source, figures)
+        print(f"rows: {source}")
+    return 0
+
+
+def _draw_all(results: Path) -> int:
+    presets = sorted(path for path in results.glob("*") if path.is_dir())
+    if not presets:
+        raise BadInput(f"there are no results in {results}; run a suite first")
+    for preset in presets:
+        for source in sorted(preset.glob("*.csv")):
+            draw(source, FIGURES.get(source.stem, {}))
+        for source in sorted(preset.glob("*/*.csv")):
+            draw(source, COMPARED)
+    return 0
+
+
+def draw(source: Path, figures: Mapping[str, str]) -> None:
+    """Draw the figures of a results file, but for those that say that they are of its content."""
+    content = content_hash(source) if figures else ""
+    for suffix, name in figures.items():
+        figure = source.with_name(f"{source.stem}{suffix}.png")
+        if drawn_from(figure) != content:
+            # Plotting libraries take seconds to import; figures that are up to date do without.
+            drawing = import_module("plots.drawing")
+            try:
+                drawing.draw(name, source, figure, content)
+            except drawing.NothingToDraw as reason:
+                print(f"no figure {figure.name}: {reason}")
+                continue
+        print(f"figure: {figure}")

@@ -9,7 +9,7 @@ from benchmarks.cli.bringing import bring, write_beside
 from benchmarks.cli.options import FILTERS, RunOptions, parse_seeds, select
 from benchmarks.judge.tables import markdown
 from benchmarks.judge.verdict import judge
-from benchmarks.plan.comparison import Candidate, get_comparison
+from benchmarks.plan.comparison import DEFAULT, Candidate, get_comparison
 from benchmarks.plan.suites import cells_of
 from benchmarks.results.lookup import Results
 from benchmarks.results.store import Store
@@ -28,7 +28,7 @@ class Options(RunOptions):
     """A Python file that registers one method, or the name of one that is installed."""
     method_file: str = ""
     """The same, by name."""
-    comparison: str = "trained-tickets-3"
+    comparison: str = DEFAULT
     """The frozen comparison, of benchmarks/plan/comparisons."""
 
 

@@ -5,11 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import mean
 
-from benchmarks.judge.statistics import FEW, LEVEL, holm, interval, paired, paired_p
+from benchmarks.judge.statistics import FEW, holm, paired, paired_p
 from benchmarks.plan.block import Line
 from benchmarks.plan.cell import PROTOCOL
 from benchmarks.plan.comparison import Candidate
 from benchmarks.results.store import Row
+from lottery.core.summary import LEVEL, interval
 
 
 @dataclass(frozen=True)

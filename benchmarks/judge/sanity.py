@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import mean
 
-from benchmarks.judge.statistics import FEW, LEVEL, paired, paired_p
+from benchmarks.judge.statistics import FEW, paired, paired_p
+from lottery.core.summary import LEVEL
 
 
 @dataclass(frozen=True)

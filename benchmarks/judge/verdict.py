@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 
 from benchmarks.judge.points import Difference, Point, compare, points_of
-from benchmarks.judge.statistics import FEW, LEVEL, least_difference
+from benchmarks.judge.statistics import FEW
 from benchmarks.judge.tables import Section, Table
 from benchmarks.judge.tables.notes import unlike
 from benchmarks.judge.tables.sanity import sanity_table
-from benchmarks.judge.tables.text import minutes, removed
+from benchmarks.judge.tables.text import minutes
 from benchmarks.plan.block import Block, Line
 from benchmarks.plan.cell import Cell
 from benchmarks.plan.comparison import Candidate, Comparison
@@ -20,6 +20,7 @@ from benchmarks.plan.presets import Preset
 from benchmarks.plan.suites import cells_of
 from benchmarks.results.lookup import Results
 from benchmarks.results.store import Row
+from lottery.core.summary import LEVEL, least_difference, removed
 
 TEST = (
     f"Better and worse are by a two-sided paired t-test over seeds at {LEVEL:.0%}, corrected for "

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from benchmarks.plan.block import Block, Line
 from benchmarks.plan.cell import Cell
-from benchmarks.plan.place import Place
+from benchmarks.plan.place import Place, on_grid
 from benchmarks.plan.presets import Preset
 from benchmarks.plan.suite import suite
 from benchmarks.plan.suites.recipe import as_the_text, with_options
@@ -60,7 +60,7 @@ def _short_epsilon(large: Place) -> Cell:
 
 def _cts(preset: Preset) -> Block:
     place = Place("table1", "cts", "I", preset, "resnet20", "cifar10")
-    density = 0.8**19
+    density = on_grid(19)
     # Edge-popup's ticket is trained here, after as many epochs of search: it is cited so.
     trained = Place("table1", "cts", "I", preset, "resnet20", "cifar10", judged="trained")
     edge_popup = trained.cell("edge_popup", density, "init")
@@ -106,7 +106,7 @@ EXPLAINED = {
 def _gem_miner(place: Place) -> Cell:
     """Its authors' network, weights and fine-tuning, at the preset's length (Sreenivasan et al.
     2022, their configuration for 1.44%)."""
-    cell = place.cell("gem_miner", 0.8**19, "init", "its own recipe")
+    cell = place.cell("gem_miner", on_grid(19), "init", "its own recipe")
     recipe = replace(
         cell.recipe,
         epochs=round(cell.recipe.epochs * 150 / 160),

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from benchmarks.plan.block import Line
-from benchmarks.plan.cell import Cell
+from benchmarks.plan.cell import Cell, Judged
 from benchmarks.plan.presets import Preset
 from benchmarks.plan.printed import Printed, printed_values
 from lottery.core.catalogue import known
@@ -40,7 +40,7 @@ class Place:
     preset: Preset
     model: str
     dataset: str
-    judged: str | None = None
+    judged: Judged | None = None
 
     def cell(
         self,

@@ -25,7 +25,7 @@ class Look(NamedTuple):
 
 
 # Okabe and Ito's palette, which colour-blind people can tell apart. Families share a colour; within
-# one, markers and lines differ, so that every method is told apart without colour too.
+# one, markers and lines differ, so that methods are distinguishable without colour too.
 _BLUE, _SKY, _GREEN, _ORANGE = "#0072B2", "#56B4E9", "#009E73", "#E69F00"
 _RED, _PINK, _OLIVE, _GREY, _BLACK = "#D55E00", "#CC79A7", "#8A7D00", "#767676", "#000000"
 _METHODS = {

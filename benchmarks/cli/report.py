@@ -128,7 +128,7 @@ def _suite_part(preset_name: str, suite: str, store: Store) -> Part:
 
 
 def _candidate(path: Path) -> Candidate | None:
-    """The method that a verdict's file is of; None where it has no result, or is none."""
+    """The method that a verdict's file is of; None where it has no result, or is no verdict."""
     try:
         rows = read_csv(path, VERDICT).rows
     except DamagedFile as error:

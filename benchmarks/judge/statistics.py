@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Final, Literal
 
-FEW = "not enough seeds to tell"
+FEW: Final = "not enough seeds to tell"
+UNCLEAR: Final = "not told apart"
 
 
 def paired_p(differences: Sequence[float], alternative: Literal["two-sided", "greater"]) -> float:

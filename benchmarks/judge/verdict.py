@@ -3,11 +3,12 @@
 import csv
 import io
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from typing import get_args
 
-from benchmarks.judge.points import Difference, Point, compare, points_of
+from benchmarks.judge.points import Difference, Outcome, Point, compare, points_of
 from benchmarks.judge.statistics import FEW
 from benchmarks.judge.tables import Section, Table
 from benchmarks.judge.tables.notes import unlike
@@ -102,11 +103,8 @@ def summary(candidate: Candidate, differences: Sequence[Difference]) -> str:
     """The verdict in a sentence."""
     if not differences:
         return f"{candidate.name}: nothing to compare yet."
-    counts = defaultdict[str, int](int)
-    for difference in differences:
-        counts[difference.outcome] += 1
-    words = ("better", "worse", "not told apart", "equal on every seed", FEW)
-    said = ", ".join(f"{counts[word]} {word}" for word in words if counts[word])
+    counts = Counter(difference.outcome for difference in differences)
+    said = ", ".join(f"{counts[word]} {word}" for word in get_args(Outcome) if counts[word])
     return f"{candidate.name} against the baselines, {len(differences)} comparisons: {said}."
 
 

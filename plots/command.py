@@ -7,7 +7,7 @@ from pathlib import Path
 
 import tyro
 
-from lottery.core.command_line import parse, status_of
+from lottery.core.command_line import run_command
 from lottery.core.errors import BadInput
 from plots.freshness import content_hash, drawn_from
 
@@ -48,7 +48,7 @@ class Options:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; exit status 0, or 2 with one line where there is nothing to draw."""
-    return status_of(lambda: _main(parse(Options, "python -m plots", arguments)))
+    return run_command(_main, Options, "python -m plots", arguments)
 
 
 def _main(options: Options) -> int:

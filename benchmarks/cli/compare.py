@@ -15,7 +15,7 @@ from benchmarks.results.lookup import Results
 from benchmarks.results.store import Store
 from benchmarks.run import scheduler
 from benchmarks.run.methods import named, source_of
-from lottery.core.command_line import parse, status_of
+from lottery.core.command_line import run_command
 from lottery.core.errors import BadInput
 from lottery.search.registry import Method
 
@@ -34,7 +34,7 @@ class Options(RunOptions):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; exit status as of python -m benchmarks."""
-    return status_of(lambda: _main(parse(Options, "python -m benchmarks.compare", arguments)))
+    return run_command(_main, Options, "python -m benchmarks.compare", arguments)
 
 
 def _main(options: Options) -> int:

@@ -151,7 +151,9 @@ class Stages:
             if stage is None and self._cached_only:
                 raise NotCached(f"{path} is damaged")
             if stage is None:
-                stage = self._make(path, config, make)
+                begun = self._meter.mark()  # waiting for the lock costs nothing
+                keeper = StageKeeper(path.with_suffix(""), self._meter, begun, self._watch)
+                stage = self._kept(path, config, begun, *make(keeper))
             elif not self._cached_only:
                 forget(path.with_suffix(""))  # what a process killed just after it was kept left
         self._meter.set(mark, stage.spent)
@@ -171,16 +173,11 @@ class Stages:
             self._watch.write(f"warning: {path.name}: {error}; the stage is run again")
             return None
 
-    def _make(
-        self,
-        path: Path,
-        config: Mapping[str, Any],
-        make: Callable[["StageKeeper"], tuple[Tensors, Facts]],
+    def _kept(
+        self, path: Path, config: Mapping[str, Any], begun: Spent, tensors: Tensors, facts: Facts
     ) -> Stage:
-        mark = self._meter.mark()
-        keeper = StageKeeper(path.with_suffix(""), self._meter, mark, self._watch)
-        tensors, facts = make(keeper)
-        stage = Stage({n: t.detach() for n, t in tensors.items()}, facts, self._meter.since(mark))
+        """Write what was made since a mark, for good."""
+        stage = Stage({n: t.detach() for n, t in tensors.items()}, facts, self._meter.since(begun))
         header = {
             "facts": json.dumps(facts),
             "spent": json.dumps(vars(stage.spent)),

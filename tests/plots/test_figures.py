@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
 
+from lottery.core.summary import removed
 from plots import (
     comparison,
     layerwise,
@@ -141,7 +142,7 @@ def test_fig_2_has_cts_in_it_wherever_its_cells_are_printed(tmp_path: Path) -> N
     assert len(shown) == 2 + 1 + len(names)
     figure.canvas.draw()
     assert figure.axes[2].get_xticklabels()[0].get_text() == "98.2%"
-    assert style.removed(0.0003) == "99.97%"
+    assert removed(0.0003) == "99.97%"
     plt.close(figure)
 
 

@@ -43,14 +43,9 @@ def test_which_ablations_mean_something() -> None:
 
 @pytest.mark.parametrize("suite", SUITES)
 def test_lines_call_a_method_by_its_label(suite: str) -> None:
-    lines = [
-        line
-        for block in get_suite(suite, get_preset("demo").for_suite(suite))
-        for line in block.lines
-        if line.cell
-    ]
-    wrong = {line.label for line in lines if known(line.cell.method).label not in line.label}
-    assert not wrong
+    for block in get_suite(suite, get_preset("demo").for_suite(suite)):
+        for line in block.lines:
+            assert line.cell is None or known(line.cell.method).label in line.label
 
 
 def test_figures_call_a_method_by_its_label() -> None:

@@ -31,5 +31,6 @@ def row(name: str, **values: object) -> dict[str, str]:
             "source": "",
             "variant": "",
         },
+        **{"variant": "", "architecture": ""},
         **{name: str(value) for name, value in values.items()},
     }

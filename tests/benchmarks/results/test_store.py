@@ -178,7 +178,7 @@ def in_line_2(old: str, new: str) -> Callable[[list[str]], None]:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (in_line_2("resnet20", '"resnet20'), ["row 2"]),
+        (in_line_2("resnet20", '"resnet20'), ["row 2 (line 3), column model, a quotation mark"]),
         (in_line_2("93.5", "93,5"), ["row 2", "44 values for 43 columns"]),
         (in_line_2("93.5", "much"), ["row 2 (line 3), column accuracy: 'much' is not a number"]),
         (in_line_2("93.5", "n\0n"), ["column accuracy: 'n\\x00n'"]),

@@ -14,13 +14,13 @@ PLOTS = $(if $(findstring --list,$(ARGS)),true,$(BIN)/python -m plots)
 SUITES := table1 table2 throughput sparsity-accuracy objectives saliency-gap sanity-checks layerwise \
 	table3 base-size lambda-grid strong-tickets recipe
 
-.PHONY: help $(SUITES) compare report test lint data clean
+.PHONY: help $(SUITES) compare report test chaos lint data clean
 
 help:
 	@echo "make table2 [PRESET=demo|quick|paper] [SEEDS='0 1 2'] [ARGS='...']   run and print a table"
 	@echo "make compare METHOD=file.py [PRESET=...]   a new method beside fixed baselines, with a verdict"
 	@echo "make report    every result as one HTML page, and as Markdown and LaTeX: results/report/"
-	@echo "make test | lint | data                                              check, fetch datasets"
+	@echo "make test | chaos | lint | data                                      check, fetch datasets"
 
 $(INSTALLED): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -45,6 +45,9 @@ report: $(INSTALLED)
 
 test: $(INSTALLED)
 	@$(BIN)/python -m pytest
+
+chaos: $(INSTALLED)
+	@$(BIN)/python -m tests.chaos
 
 lint: $(INSTALLED)
 	@$(BIN)/ruff check .

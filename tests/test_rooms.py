@@ -33,8 +33,8 @@ MAY_IMPORT = {
     "benchmarks.throughput": "benchmarks.run "
     "lottery.core lottery.data lottery.models lottery.training lottery.search",
     "benchmarks.cli": "benchmarks.plan benchmarks.results benchmarks.judge benchmarks.run "
-    "benchmarks.throughput lottery.core lottery.data lottery.training lottery.search",
-    "benchmarks": "benchmarks.cli",
+    "benchmarks.throughput lottery.core lottery.data lottery.training lottery.search lottery.tools",
+    "benchmarks": "benchmarks.cli lottery.core",
 }
 WITHOUT_TORCH = ("benchmarks.plan", "benchmarks.results", "benchmarks.judge", "plots")
 

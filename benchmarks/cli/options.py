@@ -78,7 +78,7 @@ def parse_seeds(texts: Sequence[str]) -> tuple[int, ...]:
         BadInput: one is not a whole number, or negative.
     """
     for text in texts:
-        if not re.fullmatch(r"\d{1,18}", text):
+        if not re.fullmatch(r"[0-9]{1,18}", text):
             raise BadInput(f"seed {shown(text)} is not a whole number of at least 0")
     return tuple(dict.fromkeys(int(text) for text in texts))
 
@@ -91,7 +91,7 @@ def parse_duration(text: str, what: str = "time budget") -> float | None:
     """
     if not text:
         return None
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text)
+    match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)([smh]?)", text)
     if not match or float(match[1]) == 0:
         raise BadInput(f"{what} {text!r} is not a duration such as 90s, 9m or 2h")
     return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
@@ -105,7 +105,7 @@ def parse_jobs(text: str) -> int | None:
     """
     if text == "auto":
         return None
-    if not re.fullmatch(r"[1-9]\d{0,8}", text):
+    if not re.fullmatch(r"[1-9][0-9]{0,8}", text):
         raise BadInput(f"--jobs {shown(text)} is neither auto nor a whole number of at least 1")
     return int(text)
 

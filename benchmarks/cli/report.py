@@ -12,9 +12,11 @@ from pathlib import Path
 from jinja2 import Environment
 from markupsafe import Markup
 
+from benchmarks.judge.reproduction import reproduction
 from benchmarks.judge.tables import Section, Table, markdown, sections
 from benchmarks.judge.tables.sections import latex
 from benchmarks.judge.verdict import judge
+from benchmarks.plan.block import Block
 from benchmarks.plan.cell import PROTOCOL
 from benchmarks.plan.comparison import Candidate, Comparison, comparison_names, get_comparison
 from benchmarks.plan.presets import get_preset, load_presets
@@ -37,7 +39,9 @@ _VERDICT = {
     "checked": matching("True|False", "True or False"),
 }
 VERDICT = Schema(_VERDICT, frozenset(_VERDICT))
-COLORED = ("better", "worse", "yes")
+# Suites whose lines have printed values.
+PRINTED = ("table1", "table2", "table3")
+COLORED = ("reproduced", "better", "worse", "yes")
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,7 @@ def _main(options: Options) -> int:
     parts = list(find_parts(options.results))
     if not parts:
         raise BadInput(f"there are no results in {options.results}; run a suite first")
+    parts.insert(0, _reproduction_part(options.results))
     sweep(options.out)
     for part in parts:
         write_text(options.out / f"{part.name}.md", markdown(part.sections))
@@ -100,6 +105,19 @@ def find_parts(results: Path) -> Iterator[Part]:
             for path in sorted(folder.glob(f"{comparison.name}/*.csv")):
                 if candidate := _candidate(path):
                     yield _comparison_part(name, comparison, candidate, path)
+
+
+def _reproduction_part(results: Path) -> Part:
+    """What the page opens with: the papers' tables at their own scale."""
+    tables, rows = list[tuple[Block, Results]](), list[Row]()
+    for suite in PRINTED:
+        preset = get_preset("paper").for_suite(suite)
+        store = Store(results / "paper" / f"{suite}.csv")
+        found = Results(store, _seeds(store.rows()) or preset.seeds)
+        tables += [(block, found) for block in get_suite(suite, preset)]
+        rows += store.rows()
+    section = reproduction(tables)
+    return Part("reproduction", "What reproduces", [section], [], _provenance(rows))
 
 
 def _suite_part(preset_name: str, suite: str, store: Store) -> Part:

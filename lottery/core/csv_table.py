@@ -3,19 +3,19 @@
 import codecs
 import csv
 import io
+import math
 import os
 import re
 import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from lottery.core.errors import BadInput, shown
 
 Row = dict[str, str]
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 DELIMITERS = (",", ";", "\t")
 
 
@@ -61,17 +61,21 @@ def number(low: float = -float("inf"), high: float = float("inf"), *, empty: boo
     """A finite number from `low` to `high`."""
     return Kind(
         "a number" + _between(low, high),
-        lambda text: bool(NUMBER.fullmatch(text)) and low <= float(text) <= min(high, 1.8e308),
+        lambda text: _is_number(text) and low <= float(text) <= high,
         empty,
         decimal=True,
     )
+
+
+def _is_number(text: str) -> bool:
+    return bool(NUMBER.fullmatch(text)) and math.isfinite(float(text))
 
 
 def whole(low: int = 0, *, empty: bool = False) -> Kind:
     """A whole number of at least `low`, of at most 18 digits."""
     return Kind(
         f"a whole number of at least {low}",
-        lambda text: bool(re.fullmatch(r"\d{1,18}", text)) and int(text) >= low,
+        lambda text: bool(re.fullmatch(r"[0-9]{1,18}", text)) and int(text) >= low,
         empty,
     )
 
@@ -131,7 +135,15 @@ def read_csv(path: Path, schema: Schema) -> CsvTable:
         BadInput: it cannot be read, or is not UTF-8.
     """
     raw = read_regular(path)
-    return _parse(path, raw, schema) if raw else CsvTable()
+    if not raw:
+        return CsvTable()
+    before = _known.get((path, schema), (b"", CsvTable()))
+    if raw != before[0]:
+        # Files mostly grow: what was read before is not read again.
+        grown = before[1].plain and not before[1].incomplete and raw.startswith(before[0])
+        table = _grown(path, before, raw, schema) if grown else _parse(path, raw, schema)
+        _known[path, schema] = before = (raw, table)
+    return before[1]
 
 
 def read_regular(path: Path) -> bytes | None:
@@ -157,11 +169,27 @@ def csv_line(values: Iterable[Any]) -> str:
     return buffer.getvalue()
 
 
-@lru_cache(maxsize=16)
+_known: dict[tuple[Path, Schema], tuple[bytes, "CsvTable"]] = {}
+
+
 def _parse(path: Path, raw: bytes, schema: Schema) -> CsvTable:
+    return _take(path, raw, _Parser(path, schema))
+
+
+def _grown(path: Path, before: tuple[bytes, CsvTable], raw: bytes, schema: Schema) -> CsvTable:
+    """A file that lines were added to."""
+    start, table = before
+    rest, parser = raw[len(start) :], _Parser(path, schema, table)
+    if b"\r" in rest or not rest.isascii():
+        return _parse(path, raw, schema)
+    return _take(path, csv_line(table.header).encode() + rest, parser)
+
+
+def _take(path: Path, raw: bytes, parser: "_Parser") -> CsvTable:
     text, tail = _decoded(path, raw)
     lines = [line.removesuffix("\r") for line in text.split("\n")]
-    parser = _Parser(path, schema)
+    if parser.header:
+        lines = lines[1:]  # it has that
     for i, line in enumerate(lines[:-1]):
         parser.take(line, last=i == len(lines) - 2 and not tail)
     if tail:
@@ -191,16 +219,16 @@ class _Parser:
     """Takes a file's lines one by one. No value has a line break in it, so a quotation mark too
     many spoils its own line alone."""
 
-    def __init__(self, path: Path, schema: Schema) -> None:
-        self.header: list[str] = []
-        self.rows: list[Row] = []
+    def __init__(self, path: Path, schema: Schema, before: CsvTable | None = None) -> None:
+        self.header: list[str] = list(before.header) if before else []
+        self.rows: list[Row] = list(before.rows) if before else []
         self.incomplete = b""
         self.plain = True
         self._path = path
         self._schema = schema
-        self._names: list[str] = []  # the header of the lines that follow
+        self._names = list(self.header)  # the header of the lines that follow
         self._delimiter = ","
-        self._line = 0
+        self._line = len(self.rows) + bool(self.header)  # of a plain file
 
     def take(self, line: str, *, last: bool) -> None:
         """A line that is ended. The last of a file may be what a killed process left of a record,

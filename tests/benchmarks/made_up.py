@@ -24,6 +24,13 @@ def row(name: str, **values: object) -> dict[str, str]:
         **{"version": "0.1.0", "protocol": str(PROTOCOL), "commit": "0123456789ab"},
         **{"finished_at": "2026-11-28T10:00:00+00:00", "options": "", "initialisation": "k"},
         **{"layers_emptied": "0", "accuracy_soft_gates": "", "weights_sha256": HASH},
-        **{"precision": "float32", "weights_sha256_after": HASH, "validation": "", "source": ""},
+        **{
+            "precision": "float32",
+            "weights_sha256_after": HASH,
+            "validation": "",
+            "source": "",
+            "variant": "",
+        },
+        **{"variant": "", "architecture": ""},
         **{name: str(value) for name, value in values.items()},
     }

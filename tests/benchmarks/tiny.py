@@ -3,12 +3,16 @@
 Every step is checkpointed, so that a kill at any moment finds a checkpoint to resume from.
 """
 
-import sys
+import os
+import resource
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
-from benchmarks.cli.suite import main
 from benchmarks.plan import presets
 from benchmarks.plan.presets import Preset
 from benchmarks.run import stages
+from lottery.core import entry
 
 LENET = "lenet-300-100"
 TINY = Preset(
@@ -51,7 +55,30 @@ def install() -> None:
     presets.load_presets()["tiny"] = TINY
 
 
+def crash_at(event: int) -> None:
+    """End the process at the nth moment at which a file is whole and not yet in its place, or in
+    its place and not yet known to be on disk."""
+    left = [event]
+
+    def counted(call: Callable[..., Any]) -> Callable[..., Any]:
+        def counting(*arguments: Any) -> Any:
+            left[0] -= 1
+            if left[0] == 0:
+                os._exit(9)
+            return call(*arguments)
+
+        return counting
+
+    os.fsync = counted(os.fsync)
+    Path.replace = counted(Path.replace)  # type: ignore[method-assign]
+
+
 if __name__ == "__main__":
     install()
     stages.CHECKPOINT_SECONDS = 0.0
-    sys.exit(main(sys.argv[1:]))
+    if "CHAOS_CRASH_AT" in os.environ:
+        crash_at(int(os.environ["CHAOS_CRASH_AT"]))
+    if "CHAOS_FILE_SIZE" in os.environ:  # as if the disk were full
+        hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(os.environ["CHAOS_FILE_SIZE"]), hard))
+    entry.run("benchmarks.cli.suite")

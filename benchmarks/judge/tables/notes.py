@@ -34,12 +34,12 @@ def stand_ins(block: Block, preset: Preset) -> str:
     swaps = {}
     for line in block.lines:
         if line.cell and line.printed:
-            swaps[line.printed.dataset] = line.cell.dataset
-            swaps[line.printed.model] = line.cell.model
+            swaps[line.printed.dataset] = preset.dataset(line.printed.dataset)
+            swaps[line.printed.model] = preset.model(line.printed.model)
         elif line.cell:
-            swaps[block.dataset] = line.cell.dataset
+            swaps[block.dataset] = preset.dataset(block.dataset)
             if block.model:
-                swaps[block.model] = line.cell.model
+                swaps[block.model] = preset.model(block.model)
     parts = [f"Preset {preset.name}: {preset.description}."]
     said = [f"{mine} stands in for {name}" for name, mine in swaps.items() if mine != name]
     if said:

@@ -142,6 +142,7 @@ def test_markdown_and_booktabs(results: Path) -> None:
     out = report(results)
     assert {path.name for path in out.iterdir()} == {
         "report.html",
+        *("reproduction.md", "reproduction.tex"),
         *("demo-table2.md", "demo-table2.tex"),
         *("demo-trained-tickets-3-my_method.md", "demo-trained-tickets-3-my_method.tex"),
     }

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
 
 from benchmarks.plan.cell import Cell
 from benchmarks.run import pipeline
@@ -14,7 +13,6 @@ from benchmarks.run.pipeline import Bench, load_task, run_cell
 from benchmarks.run.watch import Stopped, Watch
 from lottery.core.initialisation import Initialisation
 from lottery.core.network import Network
-from lottery.data.batches import Data
 from lottery.search.registry import methods
 from lottery.training import train as training
 
@@ -109,9 +107,9 @@ def test_a_change_after_the_search_fails_too(
 ) -> None:
     evaluate: Callable[..., object] = training.evaluate
 
-    def spoil(network: Network, data: Data, gates: Tensor | None = None) -> object:
+    def spoil(network: Network, *more: object, **named: object) -> object:
         network.weights[0] += 1
-        return evaluate(network, data, gates)
+        return evaluate(network, *more, **named)
 
     monkeypatch.setattr(pipeline, "evaluate", spoil)
     with pytest.raises(ValueError, match="crbg is to leave the weights frozen"):

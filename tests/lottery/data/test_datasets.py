@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import pickle
 import socket
 import sys
@@ -396,3 +397,23 @@ def test_default_root(monkeypatch: pytest.MonkeyPatch) -> None:
     assert default_root() == Path("/elsewhere")
     monkeypatch.delenv("LOTTERY_DATA")
     assert default_root() == Path("data")
+
+
+def test_a_file_that_is_too_large_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    folder = tmp_path / "MNIST" / "raw"
+    folder.mkdir(parents=True)
+    name = "train-images-idx3-ubyte"
+    with (folder / name).open("wb") as file:
+        file.truncate(6 * 2**30)  # sparse
+    with pytest.raises(DataError, match="6442450944 bytes, too many for a dataset's file"):
+        load("mnist", tmp_path)
+    (folder / name).unlink()
+    with gzip.open(folder / f"{name}.gz", "wb", compresslevel=1) as packed:
+        for _ in range(140):
+            packed.write(bytes(2**20))
+    with pytest.raises(DataError, match=r"when unpacked, its MD5 is .* \(134217729 bytes\)"):
+        load("mnist", tmp_path)
+    (folder / f"{name}.gz").unlink()
+    os.mkfifo(folder / name)
+    with pytest.raises(DataError, match="no regular file"):
+        load("mnist", tmp_path)

@@ -1,18 +1,19 @@
 # make table2 [PRESET=demo|quick|paper] [SEEDS="0 1 2"] [ARGS="--only paper=cts"]
-# make compare METHOD=examples/my_method.py [COMPARISON=trained-tickets-3], and the same options
+# make compare METHOD=examples/my_method.py [COMPARISON=...], and the same options
 PRESET ?= demo
 SEEDS ?=
 ARGS ?=
 METHOD ?=
-COMPARISON ?= trained-tickets-3
+COMPARISON ?= $(shell sed -n 's/^DEFAULT = "\(.*\)"/\1/p' benchmarks/plan/comparison.py)
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 RUN_OPTIONS = --preset $(PRESET) $(if $(SEEDS),--seeds $(SEEDS)) $(ARGS)
 # A list has no figure.
 PLOTS = $(if $(findstring --list,$(ARGS)),true,$(BIN)/python -m plots)
-SUITES := table1 table2 throughput sparsity-accuracy objectives saliency-gap sanity-checks layerwise \
-	table3 base-size lambda-grid strong-tickets recipe
+# A suite is a function under @suite, called as its target is but for the dashes.
+SUITES := throughput $(shell sed -n '/^@suite/{n;s/^def \([a-z0-9_]*\).*/\1/p;}' \
+	benchmarks/plan/suites/*.py | tr _ -)
 
 .PHONY: help $(SUITES) compare report test chaos lint data clean
 

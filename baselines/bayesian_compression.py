@@ -127,8 +127,10 @@ def weights_negative_kl(mean: Tensor, variance: Tensor, log_variance: Tensor) ->
 
 
 def check_layers(network: Network) -> None:
-    """Raises:
-    BadInput: a convolution in groups, whose weights do not read every input.
+    """Check that every layer's weights read all of its inputs.
+
+    Raises:
+        BadInput: a convolution in groups, whose weights do not.
     """
     for name in network.layout.names:
         layer = _layer(network, name)

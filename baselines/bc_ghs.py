@@ -98,8 +98,10 @@ def inverse_gamma_negative_kl(mean: Tensor, log_variance: Tensor) -> Tensor:
 
 
 def check(density: float | None, options: Mapping[str, Any]) -> None:
-    """Raises:
-    BadInput: a density target, which whole neurons would miss, or a scale that is not positive.
+    """Check the options, and that no density is asked for.
+
+    Raises:
+        BadInput: a density target, which whole neurons would miss, or a scale that is not positive.
     """
     if density is not None:
         raise BadInput(f"bc_ghs takes no density target, got {density}; its threshold decides")

@@ -45,8 +45,10 @@ class NormalJeffreys:
 
 
 def check(density: float | None, options: Mapping[str, Any]) -> None:
-    """Raises:
-    BadInput: a density target, which whole neurons would miss.
+    """Check that no density is asked for.
+
+    Raises:
+        BadInput: a density target, which whole neurons would miss.
     """
     if density is not None:
         raise BadInput(f"bc_gnj takes no density target, got {density}; its threshold decides")

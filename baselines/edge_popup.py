@@ -55,11 +55,11 @@ def edge_popup(
     kept_count(density, layout.total)
     check_name("scope", scope, ["layer", "global"])
     # Scores start as the weights of a linear layer do in torch: uniform in +-1 / sqrt(fan_in).
-    draw = child(generator, "scores", device="cpu")
+    rng = child(generator, "scores", device="cpu")
     bounds = torch.cat(
         [torch.full((e.size,), 1 / math.sqrt(layout.fan_in(e.name))) for e in layout.entries]
     )
-    start = (2 * torch.rand(layout.total, generator=draw) - 1) * bounds
+    start = (2 * torch.rand(layout.total, generator=rng) - 1) * bounds
     relaxation = StraightThroughTopK(layout, density, per_layer=scope == "layer")
     scores, log = search_gates(
         network,

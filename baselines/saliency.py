@@ -44,8 +44,8 @@ def saliency(
     batch = Batch(network, *data.balanced(samples_per_class, generator))
     noise = torch.zeros_like(network.weights)
     if objective not in ("loss", "grad_norm"):
-        draw = child(generator, "overlay", device="cpu")
-        noise = sigma * torch.randn(network.layout.total, generator=draw).to(network.device)
+        rng = child(generator, "overlay", device="cpu")
+        noise = sigma * torch.randn(network.layout.total, generator=rng).to(network.device)
 
     def score(gates: Tensor) -> Tensor:
         overlay = (gates * (1 + noise)).requires_grad_()

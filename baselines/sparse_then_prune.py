@@ -74,7 +74,7 @@ def sparse_then_prune(
         magnitudes that it was taken from.
 
     Raises:
-        BadInput: a density that is none, or that keeps no weight; or a network without attention.
+        BadInput: an invalid density, or one that keeps no weight; or a network without attention.
         UnknownName: another penalty.
         ValueError: weights that are not finite.
     """

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import tyro
 
-from lottery.core.command_line import parse, status_of
+from lottery.core.command_line import run_command
 from lottery.core.errors import BadInput
 from plots.freshness import content_hash, drawn_from
 
@@ -28,7 +28,9 @@ FIGURES = {
     "recipe": {"": "one_density", "-search": "search_log"},
     "throughput": {"": "throughput"},
 }
+USUAL = {"": "sparsity_accuracy"}  # of a suite that is not here
 COMPARED = {"": "comparison"}  # of each method in a comparison's folder
+BESIDE = ("-search", "-layers", "-objectives")  # what the tables beside a suite's rows end in
 
 
 @dataclass(frozen=True)
@@ -46,17 +48,17 @@ class Options:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; exit status 0, or 2 with one line where there is nothing to draw."""
-    return status_of(lambda: _main(parse(Options, "python -m plots", arguments)))
+    return run_command(_main, Options, "python -m plots", arguments)
 
 
 def _main(options: Options) -> int:
     if options.suite == "all":
         return _draw_all(options.results)
     folder = options.results / options.preset
-    figures, found = FIGURES.get(options.suite, COMPARED), [folder / f"{options.suite}.csv"]
-    if options.suite not in FIGURES:
-        found = sorted(path for path in folder.glob("*/*.csv") if path.parent.name == options.suite)
-    if not found:
+    compared = sorted(p for p in folder.glob("*/*.csv") if p.parent.name == options.suite)
+    rows = folder / f"{options.suite}.csv"
+    figures, found = (COMPARED, compared) if compared else (figures_of(rows), [rows])
+    if not figures:
         known = f"{', '.join(FIGURES)}, all, or a comparison that was run"
         raise BadInput(f"no figure for {options.suite!r}: {known}")
     for source in found:
@@ -73,10 +75,19 @@ def _draw_all(results: Path) -> int:
         raise BadInput(f"there are no results in {results}; run a suite first")
     for preset in presets:
         for source in sorted(preset.glob("*.csv")):
-            draw(source, FIGURES.get(source.stem, {}))
+            draw(source, figures_of(source))
         for source in sorted(preset.glob("*/*.csv")):
             draw(source, COMPARED)
     return 0
+
+
+def figures_of(rows: Path) -> Mapping[str, str]:
+    """The figures of a suite's results file; none for one that there is not, of a comparison (its
+    folder has them) or beside another."""
+    if rows.stem in FIGURES:
+        return FIGURES[rows.stem]
+    others = rows.stem.endswith(BESIDE) or rows.with_suffix("").is_dir()
+    return USUAL if rows.is_file() and not others else {}
 
 
 def draw(source: Path, figures: Mapping[str, str]) -> None:

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lottery.core.summary import removed
 from plots import style
 from plots.drawing import Tables
 
@@ -30,7 +31,7 @@ def draw(tables: Tables) -> Figure:
         for column, (density, group) in enumerate(by_density):
             ax = figure.add_subplot(grid[2 * i + 1, column])
             _by_cost(ax, group)
-            ax.set_title(f"{style.removed(float(str(density)))} removed; line: the front")
+            ax.set_title(f"{removed(float(str(density)))} removed; line: the front")
             ax.set_ylabel("" if column else "test accuracy (%)")
     return figure
 

@@ -84,7 +84,7 @@ def read(
 
     Raises:
         NothingToDraw: it has no rows.
-        BadInput: it is none, lacks a column, or holds what does not fit.
+        BadInput: it is not a table, lacks a column, or holds what does not fit.
     """
     columns = {**dict.fromkeys(required, TEXT), **_COLUMNS, **(more or {})}
     table = read_csv(path, Schema(columns, frozenset(required)))

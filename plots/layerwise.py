@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
+from lottery.core.summary import removed
 from plots import style
 from plots.drawing import Tables, panels
 
@@ -16,7 +17,7 @@ def draw(tables: Tables) -> Figure:
     figure, found = panels(layers, ["model", "density_requested"], (5.6, 3.8))
     for ax, (model, density), part in found:
         draw_panel(ax, part)
-        ax.set_title(f"{model} at {style.removed(density)} sparsity")
+        ax.set_title(f"{model} at {removed(density)} sparsity")
     style.shared_legend(figure)
     return figure
 

@@ -5,19 +5,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lottery.core.catalogue import OBJECTIVES, SALIENCY_OF
 from plots import style
 from plots.drawing import NothingToDraw, Tables
-
-TITLES = {
-    "loss": "loss",
-    "delta_loss": "relative change of the loss",
-    "grad_norm": "gradient norm (higher is better)",
-    "kl": "reverse KL divergence",
-    "feature": "feature distance",
-    "grad_match": "gradient distance",
-}
-# Saliency criteria with a name of their own, and the objectives that they stand for (Section III).
-STANDS_FOR = {"snip": ("loss", "delta_loss"), "grasp": ("grad_norm",)}
 
 
 def draw(tables: Tables) -> Figure:
@@ -28,7 +18,7 @@ def draw(tables: Tables) -> Figure:
     """
     values = tables.details("objectives")
     groups = [
-        (model, pruned_at, [(name, part) for name in TITLES if len(part := _part(group, name))])
+        (model, pruned_at, [(name, part) for name in OBJECTIVES if len(part := _part(group, name))])
         for (pruned_at, model), group in values.groupby(["pruned_at", "model"], sort=False)
     ]
     columns = max(len(parts) for *_, parts in groups)
@@ -56,7 +46,7 @@ def _part(group: pd.DataFrame, objective: str) -> pd.DataFrame:
     if objective not in searched:
         return part.iloc[:0]
     drawn_for = part["objective"].isin([objective]) | part["objective"].isna()
-    others = [method for method, named in STANDS_FOR.items() if objective not in named]
+    others = {method for method in SALIENCY_OF.values() if method != SALIENCY_OF.get(objective)}
     return part[drawn_for & ~part["method"].isin(others)]
 
 
@@ -74,4 +64,4 @@ def _panel(ax: Axes, part: pd.DataFrame, objective: str) -> None:
     # A value of exactly zero, as of a gradient through emptied layers, falls off a log axis.
     if part["value"].min() >= 0 and positive.max() > 20 * positive.min():
         ax.set_yscale("log")
-    ax.set_ylabel(TITLES[objective])
+    ax.set_ylabel(OBJECTIVES[objective])

@@ -3,6 +3,7 @@
 import seaborn as sns
 from matplotlib.figure import Figure
 
+from lottery.core.summary import removed
 from plots import style
 from plots.drawing import Tables, panels
 
@@ -16,7 +17,7 @@ def draw(tables: Tables) -> Figure:
     figure, found = panels(rows, ["paper", "dataset"], (5.4, 3.8))
     for ax, (paper, dataset), part in found:
         run = set(part["ablation"])
-        shown = {name: look for name, look in style.ABLATIONS.items() if name in run}
+        shown = {name: look for name, look in style.ABLATION_LOOKS.items() if name in run}
         tickets = part[part["ablation"] == "none"].groupby("label")["accuracy"].mean()
         ranked = tickets.reindex(part["label"].unique()).sort_values(ascending=False)
         sns.pointplot(
@@ -44,6 +45,6 @@ def draw(tables: Tables) -> Figure:
         style.accuracy_axis(ax, "x")
         ax.set_ylabel("")
         densities = part["density_requested"].dropna().unique()
-        at = f", {style.removed(densities[0])} sparsity" if len(densities) == 1 else ""
+        at = f", {removed(densities[0])} sparsity" if len(densities) == 1 else ""
         ax.set_title(f"{str(paper).upper()}, {dataset}{at}")
     return figure

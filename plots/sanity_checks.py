@@ -18,7 +18,7 @@ def draw(tables: Tables) -> Figure:
     rows = style.common_seeds(rows, "model", "name", "density_requested")
     figure, found = panels(rows, ["model", "name"], (3.6, 3.1), columns=3, sharey=True)
     for ax, (model, name), part in found:
-        for ablation, look in style.ABLATIONS.items():
+        for ablation, look in style.ABLATION_LOOKS.items():
             group = part[part["ablation"] == ablation]
             if group.empty:
                 continue

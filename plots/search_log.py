@@ -2,6 +2,7 @@
 
 from matplotlib.figure import Figure
 
+from lottery.core.summary import removed
 from plots import style
 from plots.drawing import Tables, panels
 
@@ -25,7 +26,7 @@ def draw(tables: Tables) -> Figure:
             by_density = searches.groupby(searches["density_requested"].fillna(0), sort=False)
             looks = style.shades(style.look(str(name)), by_density.ngroups)
             for look, (density, group) in zip(looks, by_density, strict=True):
-                wanted = f" at {style.removed(float(str(density)))}" if density else ""
+                wanted = f" at {removed(float(str(density)))}" if density else ""
                 look = look._replace(label=look.label + wanted)
                 style.mean_line(ax, group, "epoch", "shown", look, markersize=3)
         if "density" in column and (part["shown"] > 0).any():  # a short search may open no gate

@@ -4,10 +4,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lottery.core.catalogue import OBJECTIVES
 from plots import style
 from plots.drawing import Tables, panels
 
-ONLY_IN_FIG_3 = ("delta_loss", "grad_norm", "feature", "grad_match")
+ONLY_IN_FIG_3 = OBJECTIVES.keys() - {"kl", "loss"}
 
 
 def draw(tables: Tables) -> Figure:

@@ -11,7 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
-from scipy import stats
+
+from lottery.core import summary
+from lottery.core.catalogue import ABLATIONS, known
+from lottery.core.summary import removed
 
 
 class Look(NamedTuple):
@@ -22,10 +25,28 @@ class Look(NamedTuple):
 
 
 # Okabe and Ito's palette, which colour-blind people can tell apart. Families share a colour; within
-# one, markers and lines differ, so that every method is told apart without colour too.
+# one, markers and lines differ, so that methods are distinguishable without colour too.
 _BLUE, _SKY, _GREEN, _ORANGE = "#0072B2", "#56B4E9", "#009E73", "#E69F00"
 _RED, _PINK, _OLIVE, _GREY, _BLACK = "#D55E00", "#CC79A7", "#8A7D00", "#767676", "#000000"
-LOOKS = {
+_METHODS = {
+    "l0_hard_concrete": (_SKY, "h", ":"),
+    "continuous_sparsification": (_BLUE, "<", "-."),
+    "gem_miner": (_SKY, ">", "-."),
+    "crbg": (_GREEN, "D", "-"),
+    "ltr": (_RED, "^", "--"),
+    "imp": (_RED, "v", ":"),
+    "edge_popup": (_GREEN, "P", ":"),
+    "edge_popup_epsilon": (_GREEN, "H", "-."),
+    "sparse_vd": (_PINK, "8", "--"),
+    "snip": (_ORANGE, "d", "--"),
+    "grasp": (_ORANGE, "X", ":"),
+    "synflow": (_OLIVE, "d", "-."),
+    "saliency": (_ORANGE, "*", ":"),
+    "magnitude": (_PINK, "p", ":"),
+    "random": (_GREY, "X", "--"),
+    "dense": (_BLACK, "*", "-."),
+}
+_VARIANTS = {
     "cts kl": Look("CTS-KL", _BLUE, "o", "-"),
     "cts kl quick": Look("Quick CTS-KL", _BLUE, "o", "--"),
     "cts kl quick, as the text": Look("Quick CTS-KL, as the text", _BLUE, "o", "-."),
@@ -36,34 +57,20 @@ LOOKS = {
     "cts grad_norm": Look("CTS-gradient norm", _ORANGE, "P", "-."),
     "cts feature": Look("CTS-feature", _PINK, "8", ":"),
     "cts grad_match": Look("CTS-gradient match", _OLIVE, "h", "--"),
-    "l0_hard_concrete": Look("L0 hard concrete", _SKY, "h", ":"),
-    "continuous_sparsification": Look("Cont. sparsification", _BLUE, "<", "-."),
-    "gem_miner": Look("Gem-Miner", _SKY, ">", "-."),
-    "crbg": Look("CRBG", _GREEN, "D", "-"),
     "crbg, GradBalance": Look("CRBG, GradBalance", _GREEN, "d", "-"),
     "crbg, Lagrange": Look("CRBG, Lagrange", _GREEN, "D", "--"),
-    "ltr": Look("LTR", _RED, "^", "--"),
-    "imp": Look("IMP", _RED, "v", ":"),
-    "edge_popup": Look("Edge-popup", _GREEN, "P", ":"),
     "edge_popup, global": Look("Edge-popup, global", _OLIVE, "P", "-"),
-    "edge_popup_epsilon": Look("Edge-popup, epsilon", _GREEN, "H", "-."),
-    "sparse_vd": Look("Sparse VD", _PINK, "8", "--"),
-    "snip": Look("SNIP", _ORANGE, "d", "--"),
-    "grasp": Look("GraSP", _ORANGE, "X", ":"),
-    "synflow": Look("SynFlow", _OLIVE, "d", "-."),
     "saliency kl": Look("Saliency of KL", _OLIVE, "s", ":"),
-    "saliency": Look("Saliency", _ORANGE, "*", ":"),
-    "magnitude": Look("Magnitude", _PINK, "p", ":"),
-    "random": Look("Random", _GREY, "X", "--"),
     "random, ERK": Look("Random, ERK", _GREY, "o", ":"),
-    "dense": Look("Dense", _BLACK, "*", "-."),
 }
-ABLATIONS = {
-    "none": Look("ticket", _BLUE, "o", "-"),
-    "shuffle_layerwise": Look("shuffled in each layer", _ORANGE, "s", "--"),
-    "reinitialise": Look("new initial weights", _GREEN, "^", "-."),
-    "invert": Look("lowest scores", _BLACK, "X", ":"),
+LOOKS = _VARIANTS | {name: Look(known(name).label, *marks) for name, marks in _METHODS.items()}
+_ABLATIONS = {
+    "none": (_BLUE, "o", "-"),
+    "shuffle_layerwise": (_ORANGE, "s", "--"),
+    "reinitialise": (_GREEN, "^", "-."),
+    "invert": (_BLACK, "X", ":"),
 }
+ABLATION_LOOKS = {name: Look(ABLATIONS[name].legend, *marks) for name, marks in _ABLATIONS.items()}
 
 
 def look(name: str) -> Look:
@@ -100,12 +107,6 @@ def method_id(row: "pd.Series[Any]") -> str:
 def method_ids(rows: pd.DataFrame) -> list[str]:
     """The key of LOOKS for every row."""
     return [method_id(row) for _, row in rows.iterrows()]
-
-
-def removed(density: float) -> str:
-    """A density as the percentage of weights removed; enough digits where few are left."""
-    percent = 100 * (1 - density)
-    return f"{percent:.1f}%" if percent < 99.9 else f"{percent:.2f}%"
 
 
 def apply() -> None:
@@ -200,6 +201,5 @@ def common_seeds(rows: pd.DataFrame, *by: str) -> pd.DataFrame:
 
 def interval(values: "pd.Series[float]") -> tuple[float, float]:
     """Ends of the mean's 95% confidence interval by Student's t, of two values or more."""
-    numbers = values.to_numpy(float)
-    centre, half = numbers.mean(), stats.sem(numbers) * stats.t.ppf(0.975, len(numbers) - 1)
-    return float(centre - half), float(centre + half)
+    _, low, high = summary.interval(values.tolist())
+    return low, high

@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "plots": "lottery.core",
     "benchmarks.plan": "lottery.core lottery.training",
     "benchmarks.results": "benchmarks.plan lottery.core",
-    "benchmarks.judge": "benchmarks.plan benchmarks.results",
+    "benchmarks.judge": "benchmarks.plan benchmarks.results lottery.core",
     "benchmarks.run": "benchmarks.plan benchmarks.results baselines "
     "lottery.core lottery.data lottery.models lottery.training lottery.search",
     "benchmarks.throughput": "benchmarks.run "

@@ -26,26 +26,26 @@ def bring(path: Path, cells: Sequence[Cell], everything: Sequence[Cell], job: Jo
     store, status = Store(path), 0
     asked, done = {cell.key for cell in cells}, store.done()
     if asked - done or ({cell.key for cell in everything} - done) & store.within_reach():
-        status = _add(path, cells, everything, job, needed=bool(asked - done))
+        writer = _borrowed(path, everything, needed=bool(asked - done))
+        if writer and asked - writer.done():
+            status = int(import_module("benchmarks.run.scheduler").run(cells, writer, job))
     if lacking := asked & store.lacking_details():
         mended = [cell for cell in cells if cell.key in lacking]
         import_module("benchmarks.run.scheduler").remake_details(mended, path, job)
     return status
 
 
-def _add(
-    path: Path, cells: Sequence[Cell], everything: Sequence[Cell], job: Job, *, needed: bool
-) -> int:
+def _borrowed(path: Path, everything: Sequence[Cell], *, needed: bool) -> StoreWriter | None:
+    """The results file to add to, with what other suites have; None where it is somebody else's
+    and need not be added to."""
     try:
         store = StoreWriter(path)
     except BadInput:
         if needed:
             raise
-        return 0  # somebody else's results, which have all that was asked for
+        return None
     store.borrow(everything)
-    if {cell.key for cell in cells} <= store.done():
-        return 0
-    return int(import_module("benchmarks.run.scheduler").run(cells, store, job))
+    return store
 
 
 def write_beside(path: Path, text: str) -> None:

@@ -9,13 +9,13 @@ from benchmarks.cli.bringing import bring, write_beside
 from benchmarks.cli.options import FILTERS, RunOptions, parse_seeds, select
 from benchmarks.judge.tables import markdown
 from benchmarks.judge.verdict import judge
-from benchmarks.plan.comparison import Candidate, get_comparison
+from benchmarks.plan.comparison import DEFAULT, Candidate, get_comparison
 from benchmarks.plan.suites import cells_of
 from benchmarks.results.lookup import Results
 from benchmarks.results.store import Store
 from benchmarks.run import scheduler
 from benchmarks.run.methods import named, source_of
-from lottery.core.command_line import parse, status_of
+from lottery.core.command_line import run_command
 from lottery.core.errors import BadInput
 from lottery.search.registry import Method
 
@@ -28,13 +28,13 @@ class Options(RunOptions):
     """A Python file that registers one method, or the name of one that is installed."""
     method_file: str = ""
     """The same, by name."""
-    comparison: str = "trained-tickets-3"
+    comparison: str = DEFAULT
     """The frozen comparison, of benchmarks/plan/comparisons."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; exit status as of python -m benchmarks."""
-    return status_of(lambda: _main(parse(Options, "python -m benchmarks.compare", arguments)))
+    return run_command(_main, Options, "python -m benchmarks.compare", arguments)
 
 
 def _main(options: Options) -> int:

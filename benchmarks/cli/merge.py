@@ -17,7 +17,7 @@ from benchmarks.plan.suites import SUITES, get_suite
 from benchmarks.results.lookup import Results
 from benchmarks.results.store import Row, Store, warn
 from benchmarks.results.writer import StoreWriter
-from lottery.core.command_line import parse, status_of
+from lottery.core.command_line import run_command
 from lottery.core.csv_table import ForeignFile
 from lottery.core.errors import BadInput
 from lottery.core.files import replacing
@@ -83,7 +83,7 @@ class Source:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; exit status 0, or 2 with what is wrong and nothing written."""
     given = sys.argv[2:] if arguments is None else arguments
-    return status_of(lambda: _main(parse(Options, "python -m benchmarks merge", given)))
+    return run_command(_main, Options, "python -m benchmarks merge", given)
 
 
 def _main(options: Options) -> int:

@@ -50,7 +50,7 @@ class RunOptions:
         """The run that is asked for, at a preset's precision unless another was said.
 
         Raises:
-            BadInput: a time budget or a number of processes that is none.
+            BadInput: an invalid time budget or number of processes.
         """
         return Job(
             self.data_root,

@@ -25,7 +25,7 @@ from benchmarks.results.columns import HEADER, ROWS
 from benchmarks.results.lookup import Results
 from benchmarks.results.provenance import commit
 from benchmarks.results.store import Row, Store, warn
-from lottery.core.command_line import parse, status_of
+from lottery.core.command_line import run_command
 from lottery.core.csv_table import DamagedFile, Schema, matching, read_csv
 from lottery.core.errors import BadInput
 from lottery.core.files import sweep, write_text
@@ -73,7 +73,7 @@ class Part:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; exit status 0, or 2 with one line."""
-    return status_of(lambda: _main(parse(Options, "python -m benchmarks.report", arguments)))
+    return run_command(_main, Options, "python -m benchmarks.report", arguments)
 
 
 def _main(options: Options) -> int:
@@ -128,7 +128,7 @@ def _suite_part(preset_name: str, suite: str, store: Store) -> Part:
 
 
 def _candidate(path: Path) -> Candidate | None:
-    """The method that a verdict's file is of; None where it has no result, or is none."""
+    """The method that a verdict's file is of; None where it has no result, or is no verdict."""
     try:
         rows = read_csv(path, VERDICT).rows
     except DamagedFile as error:

@@ -10,14 +10,14 @@ from benchmarks.plan.presets import get_preset
 from benchmarks.plan.suites import NAMES, cells_of, get_suite
 from benchmarks.results.lookup import Results
 from benchmarks.results.store import Store
-from lottery.core.command_line import parse, status_of
+from lottery.core.command_line import run_command
 from lottery.core.errors import BadInput
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit status is 0 (all cells done), 1 (some failed), 2 (bad
     arguments or data) or 3 (stopped, everything so far saved)."""
-    return status_of(lambda: _main(parse(Options, "python -m benchmarks", arguments)))
+    return run_command(_main, Options, "python -m benchmarks", arguments)
 
 
 def _main(options: Options) -> int:

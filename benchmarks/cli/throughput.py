@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from benchmarks.cli.options import Options, select
 from benchmarks.plan.cell import PROTOCOL
+from benchmarks.plan.place import dataset_of
 from benchmarks.plan.presets import Preset
 from benchmarks.results.provenance import commit
 from benchmarks.run.devices import choose_device, choose_precision, device_name
@@ -90,7 +91,7 @@ def run(options: Options, preset: Preset) -> int:
 
 def _points(preset: Preset) -> list[Point]:
     return [
-        Point(model, "mnist" if model.startswith("lenet") else "cifar10", batch_size, work)
+        Point(model, dataset_of(model), batch_size, work)
         for model, sizes in preset.throughput.items()
         for batch_size in sizes
         for work in WORKS

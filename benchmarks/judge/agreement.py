@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 from statistics import mean, stdev
+from typing import Final, Literal
 
 from benchmarks.plan.block import Line
 from benchmarks.results.lookup import Results
 
 WITHIN = 1.0  # points, or two standard deviations over seeds where that is more
-REPRODUCED, EXPLAINED, NOT = "reproduced", "printed value explained", "not reproduced"
+REPRODUCED: Final = "reproduced"
+EXPLAINED: Final = "printed value explained"
+NOT: Final = "not reproduced"
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,7 @@ class Agreement:
     """
 
     difference: float
-    outcome: str | None
+    outcome: Literal["reproduced", "printed value explained", "not reproduced"] | None
 
 
 def agreement(line: Line, results: Results) -> Agreement | None:

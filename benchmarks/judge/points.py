@@ -4,12 +4,19 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import mean
+from typing import Literal
 
-from benchmarks.judge.statistics import FEW, LEVEL, holm, interval, paired, paired_p
+from benchmarks.judge.statistics import FEW, UNCLEAR, holm, paired, paired_p
 from benchmarks.plan.block import Line
 from benchmarks.plan.cell import PROTOCOL
 from benchmarks.plan.comparison import Candidate
 from benchmarks.results.store import Row
+from lottery.core.summary import LEVEL, interval
+
+# In the order in which a summary counts them.
+Outcome = Literal[
+    "better", "worse", "not told apart", "equal on every seed", "not enough seeds to tell"
+]
 
 
 @dataclass(frozen=True)
@@ -56,7 +63,7 @@ class Difference:
 
     Attributes:
         p: corrected for the number of comparisons; NaN where the test is not defined.
-        outcome: "better", "worse", "not told apart", "equal on every seed" or FEW.
+        outcome: the candidate's; see `_outcome`.
     """
 
     baseline: str
@@ -67,7 +74,7 @@ class Difference:
     low: float
     high: float
     p: float
-    outcome: str
+    outcome: Outcome
 
 
 def points_of(tickets: Iterable[tuple[Line, list[Row]]], candidate: Candidate) -> list[Point]:
@@ -140,14 +147,15 @@ def _difference(mine: Point, other: Point) -> Difference:
     values = paired(mine.by_seed, other.by_seed)
     centre, low, high = interval(values) if values else (math.nan, math.nan, math.nan)
     p = paired_p(values, "two-sided")
-    return Difference(other.label, mine.model, mine.density, len(values), centre, low, high, p, "")
+    return Difference(other.label, mine.model, mine.density, len(values), centre, low, high, p, FEW)
 
 
-def _outcome(difference: Difference) -> str:
+def _outcome(difference: Difference) -> Outcome:
+    """By the corrected p-value. A difference whose interval alone excludes zero would be told with
+    more seeds; without spread or with one seed there is no test."""
     if not math.isnan(difference.p):
-        better = "better" if difference.mean > 0 else "worse"
         if difference.p < LEVEL:
-            return better
-        return FEW if difference.low > 0 or difference.high < 0 else "not told apart"
+            return "better" if difference.mean > 0 else "worse"
+        return FEW if difference.low > 0 or difference.high < 0 else UNCLEAR
     same = difference.seeds > 1 and difference.mean == 0
     return "equal on every seed" if same else FEW

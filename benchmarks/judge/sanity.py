@@ -3,8 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import mean
+from typing import Literal
 
-from benchmarks.judge.statistics import FEW, LEVEL, paired, paired_p
+from benchmarks.judge.statistics import FEW, UNCLEAR, paired, paired_p
+from lottery.core.summary import LEVEL
+
+Passes = Literal["yes", "no", "not told apart", "not enough seeds to tell"]
 
 
 @dataclass(frozen=True)
@@ -12,13 +16,13 @@ class SanityCheck:
     """Whether a ticket beats its ablations.
 
     Attributes:
-        passes: "yes", "no", "not told apart" or FEW, see `check`.
+        passes: see `check`.
         gains: mean accuracy of the ticket minus that of each ablation, in points, where both were
             run with a common seed.
         p_values: of each ablation, one-sided.
     """
 
-    passes: str
+    passes: Passes
     gains: dict[str, float]
     p_values: dict[str, float]
 
@@ -32,7 +36,7 @@ def check(ticket: Mapping[int, float], ablations: Mapping[str, Mapping[int, floa
     - FEW: with an ablation it has fewer than two common seeds, or is ahead by the same on all of
       them, so that there is no spread to test by;
     - "no": an ablation is level with it on average, or better;
-    - "not told apart": it is ahead of all of them, but not by enough.
+    - UNCLEAR: it is ahead of all of them, but not by enough.
 
     Args:
         ticket: accuracy by seed.
@@ -48,7 +52,7 @@ def check(ticket: Mapping[int, float], ablations: Mapping[str, Mapping[int, floa
     }
     if max(p_values.values()) < LEVEL:
         return SanityCheck("yes", gains, p_values)
-    return SanityCheck("no" if min(gains.values()) <= 0 else "not told apart", gains, p_values)
+    return SanityCheck("no" if min(gains.values()) <= 0 else UNCLEAR, gains, p_values)
 
 
 def _too_few(differences: list[float]) -> bool:

@@ -1,12 +1,11 @@
-"""What can be said from a few seeds: paired t-tests, intervals, Holm's correction."""
+"""What can be said from a few seeds: paired t-tests and Holm's correction."""
 
 import math
 from collections.abc import Mapping, Sequence
-from statistics import mean, stdev
-from typing import Literal
+from typing import Final, Literal
 
-LEVEL = 0.05
-FEW = "not enough seeds to tell"
+FEW: Final = "not enough seeds to tell"
+UNCLEAR: Final = "not told apart"
 
 
 def paired_p(differences: Sequence[float], alternative: Literal["two-sided", "greater"]) -> float:
@@ -27,30 +26,6 @@ def paired(mine: Mapping[int, float], theirs: Mapping[int, float]) -> list[float
     """Differences by common seed, in points; rounded, or equal ones would differ in the last bit
     and seem to be the most certain of all."""
     return [round(mine[seed] - theirs[seed], 6) for seed in sorted(mine.keys() & theirs.keys())]
-
-
-def interval(values: Sequence[float]) -> tuple[float, float, float]:
-    """Mean, and the ends of its confidence interval by Student's t at 1 - LEVEL.
-
-    The ends are NaN for a single value.
-    """
-    centre = mean(values)
-    if len(values) < 2:
-        return centre, math.nan, math.nan
-    half = stdev(values) * least_difference(len(values), comparisons=1)
-    return centre, centre - half, centre + half
-
-
-def least_difference(seeds: int, comparisons: int) -> float:
-    """How many of its own standard deviations a mean difference must have to be told from chance.
-
-    Two-sided, for the smallest of the p-values under Holm's correction; infinite for one seed.
-    """
-    if seeds < 2:
-        return math.inf
-    from scipy import stats
-
-    return float(stats.t.ppf(1 - LEVEL / (2 * comparisons), seeds - 1)) / math.sqrt(seeds)
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:

@@ -3,16 +3,17 @@
 import csv
 import io
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from typing import get_args
 
-from benchmarks.judge.points import Difference, Point, compare, points_of
-from benchmarks.judge.statistics import FEW, LEVEL, least_difference
+from benchmarks.judge.points import Difference, Outcome, Point, compare, points_of
+from benchmarks.judge.statistics import FEW
 from benchmarks.judge.tables import Section, Table
 from benchmarks.judge.tables.notes import unlike
 from benchmarks.judge.tables.sanity import sanity_table
-from benchmarks.judge.tables.text import minutes, removed
+from benchmarks.judge.tables.text import minutes
 from benchmarks.plan.block import Block, Line
 from benchmarks.plan.cell import Cell
 from benchmarks.plan.comparison import Candidate, Comparison
@@ -20,6 +21,7 @@ from benchmarks.plan.presets import Preset
 from benchmarks.plan.suites import cells_of
 from benchmarks.results.lookup import Results
 from benchmarks.results.store import Row
+from lottery.core.summary import LEVEL, least_difference, removed
 
 TEST = (
     f"Better and worse are by a two-sided paired t-test over seeds at {LEVEL:.0%}, corrected for "
@@ -101,11 +103,8 @@ def summary(candidate: Candidate, differences: Sequence[Difference]) -> str:
     """The verdict in a sentence."""
     if not differences:
         return f"{candidate.name}: nothing to compare yet."
-    counts = defaultdict[str, int](int)
-    for difference in differences:
-        counts[difference.outcome] += 1
-    words = ("better", "worse", "not told apart", "equal on every seed", FEW)
-    said = ", ".join(f"{counts[word]} {word}" for word in words if counts[word])
+    counts = Counter(difference.outcome for difference in differences)
+    said = ", ".join(f"{counts[word]} {word}" for word in get_args(Outcome) if counts[word])
     return f"{candidate.name} against the baselines, {len(differences)} comparisons: {said}."
 
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
-from typing import Any
+from typing import Any, Literal
 
 from lottery.core.initialisation import Initialisation
 from lottery.training.recipe import Recipe
@@ -17,8 +17,15 @@ PROTOCOL = 3
 REVISED: tuple[tuple[str, str, Any], ...] = ()
 
 
+Judged = Literal["trained", "drawn", "objectives"]
 # Fields of a cell that say where it is printed and how it is called there.
 PLACE = ("suite", "paper", "table", "preset", "variant")
+# Fields of a cell's identity that are its task: what is trained, on what, and how. `trajectory` is
+# among them only so that stages keep the keys that they have.
+TASK = (
+    *("model", "dataset", "seed", "initialisation", "validation", "trajectory"),
+    *("recipe", "protocol"),
+)
 
 
 @dataclass(frozen=True)
@@ -61,7 +68,7 @@ class Cell:
     searched_at: str = ""
     initialisation: Initialisation = field(default_factory=Initialisation)
     recipe: Recipe = field(default_factory=Recipe)
-    judged: str | None = None
+    judged: Judged | None = None
     validation: float = 0.0
     trajectory: bool = False
     source: str = ""
@@ -86,6 +93,10 @@ class Cell:
         if revision := sum(self.method == m and getattr(self, f) == v for m, f, v in REVISED):
             kept["revision"] = revision
         return kept
+
+    def task(self) -> dict[str, Any]:
+        """What of it determines the weights that the method draws for, at a given step."""
+        return {name: value for name, value in self.identity().items() if name in TASK}
 
     def describe(self) -> str:
         """A few words for progress bars and messages."""

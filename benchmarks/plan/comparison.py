@@ -6,13 +6,14 @@ from importlib.resources import files
 from typing import Any
 
 from benchmarks.plan.block import Block, Line
-from benchmarks.plan.place import Place
-from benchmarks.plan.presets import Preset, preset_of
+from benchmarks.plan.place import Place, on_grid
+from benchmarks.plan.presets import Preset, read_presets
 from benchmarks.plan.suites.sanity_checks import checked
 from benchmarks.plan.toml_file import COMPARISON, read_toml
 from lottery.core.errors import check_name
 
 FOLDER = files("benchmarks.plan").joinpath("comparisons")
+DEFAULT = "trained-tickets-3"
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Comparison:
     def blocks(self, preset: Preset, candidate: Candidate) -> tuple[Block, ...]:
         """The candidate, its ablations and the baselines, one block per model."""
         return tuple(
-            self._block(preset, model, [0.8**power for power in powers], candidate)
+            self._block(preset, model, [on_grid(power) for power in powers], candidate)
             for model, powers in preset.grid.items()
         )
 
@@ -108,5 +109,5 @@ def get_comparison(name: str) -> Comparison:
     content = read_toml(file)
     COMPARISON(content, str(file))
     baselines = tuple(Baseline(**line) for line in content.pop("baselines"))
-    presets = {each: preset_of(each, **said) for each, said in content.pop("presets").items()}
+    presets = read_presets(content.pop("presets"), str(file))
     return Comparison(name=name, baselines=baselines, presets=presets, **content)

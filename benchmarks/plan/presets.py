@@ -1,13 +1,34 @@
 """Presets: how far a suite is scaled down, read from presets.toml."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from benchmarks.plan.toml_file import PRESET, read_toml, table_of
-from lottery.core.errors import check_name
+from lottery.core.errors import BadInput, check_name
 from lottery.training.recipe import Recipe
+
+Options = Mapping[str, Any]
+# Tables that list a figure's panels: they replace those of what a preset or suite is based on.
+PANELS = ("grid", "densities", "lambdas", "throughput")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a method runs on in a preset.
+
+    Attributes:
+        model, dataset: those that are run, which may stand in for the paper's.
+        options: of the method, where they are not its defaults.
+        recipe: how a ticket is trained; None for a model that the preset never trains.
+    """
+
+    model: str
+    dataset: str
+    options: Options
+    recipe: Recipe | None
 
 
 @dataclass(frozen=True)
@@ -18,83 +39,142 @@ class Preset:
         description: one line for people.
         seeds: run where none are asked for.
         precision: "float32", "bfloat16" or "auto".
+        datasets, models: what stands in for those of the papers.
+        recipe: how tickets are trained, by model; a model that is not here is never trained.
+        options: by method; a table among them holds those for the model of its name.
         grid: powers of 0.8 in sparsity-accuracy figures, by model.
         densities: of the comparison of strong tickets, by model.
         lambdas: of CRBG's grid search, by model.
         throughput: batch sizes by model, for the throughput suite.
+        suites: by suite, what differs there; in the words of presets.toml.
+        own_options: those of the suite that the preset was made for, like `options`.
     """
 
     name: str
     description: str
     seeds: tuple[int, ...]
     precision: str
-    datasets: dict[str, str] = field(default_factory=dict)
-    models: dict[str, str] = field(default_factory=dict)
-    grid: dict[str, list[int]] = field(default_factory=dict)
-    densities: dict[str, list[float]] = field(default_factory=dict)
-    lambdas: dict[str, list[float]] = field(default_factory=dict)
-    throughput: dict[str, list[int]] = field(default_factory=dict)
-    _recipe: dict[str, dict[str, Any]] = field(default_factory=dict)
-    _options: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
-    _suites: dict[str, dict[str, Any]] = field(default_factory=dict)
+    datasets: Mapping[str, str] = field(default_factory=dict)
+    models: Mapping[str, str] = field(default_factory=dict)
+    recipe: Mapping[str, Recipe] = field(default_factory=dict)
+    options: Mapping[str, Options] = field(default_factory=dict)
+    grid: Mapping[str, list[int]] = field(default_factory=dict)
+    densities: Mapping[str, list[float]] = field(default_factory=dict)
+    lambdas: Mapping[str, list[float]] = field(default_factory=dict)
+    throughput: Mapping[str, list[int]] = field(default_factory=dict)
+    suites: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    own_options: Mapping[str, Options] = field(default_factory=dict)
 
     def for_suite(self, name: str) -> "Preset":
-        """The preset with what it says for one suite alone in place of what it says for all.
+        """The preset with what it says for one suite on top of what it says for all."""
+        table = dict(self.suites.get(name, {}))
+        own = table.pop("options", {})
+        return replace(self, own_options=own, **_on_top(self, table, keep=self.recipe))
 
-        Recipes are replaced model by model and options method by method, all else as a whole.
-        """
-        changes = dict(self._suites.get(name, {}))
-        if "seeds" in changes:
-            changes["seeds"] = tuple(changes["seeds"])
-        recipe = {**self._recipe, **changes.pop("recipe", {})}
-        options = {**self._options, **changes.pop("options", {})}
-        return replace(self, _recipe=recipe, _options=options, **changes)
-
-    def dataset(self, name: str) -> str:
-        return self.datasets.get(name, name)
-
-    def model(self, name: str) -> str:
-        return self.models.get(name, name)
-
-    def recipe(self, model: str) -> Recipe:
-        return Recipe(**self._recipe.get(model, {}))
-
-    def options(self, method: str, model: str) -> dict[str, Any]:
-        """The method's options for a model, where they are not the method's defaults."""
-        by_model = self._options.get(method, {})
-        return dict(by_model.get(model, by_model.get("any", {})))
-
-    def options_set(self, method: str) -> set[str]:
+    def options_named(self, method: str) -> set[str]:
         """Names of the method's options that the preset sets, for any model."""
-        return {name for options in self._options.get(method, {}).values() for name in options}
+        layers = (self.options.get(method, {}), self.own_options.get(method, {}))
+        return {
+            name
+            for layer in layers
+            for key, value in layer.items()
+            for name in (value if isinstance(value, Mapping) else [key])
+        }
+
+    def resolve(self, method: str, model: str, dataset: str) -> Settings:
+        """What a method runs on, and how: its options for a model are on top of those for all
+        models, and the suite's on top of both."""
+        options: dict[str, Any] = {}
+        for layer in (self.options.get(method, {}), self.own_options.get(method, {})):
+            options |= {k: v for k, v in layer.items() if not isinstance(v, Mapping)}
+            options |= layer.get(model, {})
+        return Settings(
+            self.models.get(model, model),
+            self.datasets.get(dataset, dataset),
+            options,
+            self.recipe.get(model),
+        )
 
 
 @cache
 def load_presets() -> dict[str, Preset]:
     """All presets by name."""
     file = files("benchmarks.plan").joinpath("presets.toml")
-    table = read_toml(file)
-    table_of(PRESET)(table, f"{file}, presets")
-    return {name: preset_of(name, **content) for name, content in table.items()}
+    tables = read_toml(file)
+    table_of(PRESET)(tables, f"{file}, presets")
+    return read_presets(tables, str(file))
 
 
-def preset_of(
-    name: str,
-    seeds: list[int],
-    recipe: dict[str, Any] | None = None,
-    options: dict[str, Any] | None = None,
-    suites: dict[str, Any] | None = None,
-    **content: Any,
-) -> Preset:
-    """A preset from its table in a TOML file."""
-    return Preset(
-        name,
-        seeds=tuple(seeds),
-        _recipe=recipe or {},
-        _options=options or {},
-        _suites=suites or {},
-        **content,
-    )
+def read_presets(tables: Mapping[str, Mapping[str, Any]], where: str) -> dict[str, Preset]:
+    """Presets from their tables in a TOML file, each below the one that it is based on.
+
+    Recipes add up with those of that preset, model by model, but only models that a preset names
+    itself are trained in it. Options add up method by method, stand-ins name by name.
+
+    Args:
+        where: they stand, for messages.
+
+    Raises:
+        UnknownName: one is based on a preset that is not above it.
+        BadInput: a recipe that cannot be, or no precision.
+    """
+    found: dict[str, Preset] = {}
+    for name, table in tables.items():
+        base, content = Preset(name, "", (), ""), dict(table)
+        if (above := content.pop("based_on", None)) is not None:
+            base = found[check_name(f"preset in {where}, {name}.based_on", above, found)]
+        options = merged(base.options, content.pop("options", {}))
+        base = replace(base, name=name, options=options)
+        try:
+            preset = replace(base, **_on_top(base, content))
+            for suite in preset.suites:
+                preset.for_suite(suite)
+        except ValueError as error:
+            raise BadInput(f"{where}, presets.{name}.{error}") from error
+        if not preset.precision:
+            raise BadInput(f"{where}, presets.{name}: the key 'precision' is missing")
+        found[name] = preset
+    return found
+
+
+def _on_top(
+    base: Preset, table: Mapping[str, Any], keep: Mapping[str, Recipe] | None = None
+) -> dict[str, Any]:
+    """The fields of a preset that a table changes.
+
+    Args:
+        keep: recipes of models that the table does not name.
+    """
+    fields = dict(table)
+    if "seeds" in fields:
+        fields["seeds"] = tuple(fields["seeds"])
+    for name in ("datasets", "models", "suites"):
+        fields[name] = merged(getattr(base, name), fields.get(name, {}))
+    recipes = dict(keep or {})
+    for model, choices in fields.get("recipe", {}).items():
+        try:
+            recipes[model] = adapted(base.recipe.get(model, Recipe()), choices)
+        except ValueError as error:
+            raise BadInput(f"recipe.{model}: {error}") from error
+    return {**fields, "recipe": recipes}
+
+
+def adapted(recipe: Recipe, choices: Mapping[str, Any]) -> Recipe:
+    """A recipe with other choices; with another length the rewind point moves in proportion."""
+    if "epochs" in choices and recipe.rewind_epochs:
+        rewind = recipe.rewind_epochs * choices["epochs"] / recipe.epochs
+        choices = {"rewind_epochs": rewind, **choices}
+    return replace(recipe, **choices)
+
+
+def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Tables within tables, the changes on top; those of PANELS replace what is there."""
+    both = {
+        name: merged(base[name], value)
+        for name, value in changes.items()
+        if name not in PANELS and isinstance(base.get(name), Mapping)
+    }
+    return {**base, **changes, **both}
 
 
 def get_preset(name: str) -> Preset:

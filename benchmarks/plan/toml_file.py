@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from importlib.resources.abc import Traversable
 from typing import Any
 
@@ -96,20 +96,6 @@ def _table(value: Any, where: str) -> None:
         raise BadInput(f"{where}: {shown(repr(value))[1:-1]} is not a table")
 
 
-@dataclass(frozen=True)
-class _Whole:
-    """A record that a dataclass is made of."""
-
-    kinds: Check
-
-    def __call__(self, value: Any, where: str) -> None:
-        self.kinds(value, where)
-        try:
-            Recipe(**value)
-        except (ValueError, TypeError, ArithmeticError) as error:
-            raise BadInput(f"{where}: {error}") from error
-
-
 def _kind_of(default: object) -> Check:
     if isinstance(default, bool):
         return _is(bool, "true or false", lambda value: True)
@@ -118,7 +104,15 @@ def _kind_of(default: object) -> Check:
     return list_of(NUMBER) if isinstance(default, tuple) else NUMBER
 
 
-RECIPE = _Whole(record({f.name: _kind_of(f.default) for f in fields(Recipe)}))
+def options(value: Any, where: str) -> None:
+    """Those of a method; a table among them holds those for the model of its name."""
+    _table(value, where)
+    for name, each in value.items():
+        kind = table_of(any_scalar) if isinstance(each, dict) else any_scalar
+        kind(each, f"{where}.{name}")
+
+
+RECIPE = record({f.name: _kind_of(f.default) for f in fields(Recipe)})
 _PRESET: dict[str, Check] = {
     "description": TEXT,
     "seeds": list_of(COUNT, least=1),
@@ -130,10 +124,10 @@ _PRESET: dict[str, Check] = {
     "lambdas": table_of(list_of(NUMBER)),
     "throughput": table_of(list_of(SIZE)),
     "recipe": table_of(RECIPE),
-    "options": table_of(table_of(table_of(any_scalar))),
+    "options": table_of(options),
 }
 PRESET = record(
-    {**_PRESET, "suites": table_of(record(_PRESET))}, ("description", "seeds", "precision")
+    {**_PRESET, "based_on": NAME, "suites": table_of(record(_PRESET))}, ("description", "seeds")
 )
 BASELINE = record(
     {

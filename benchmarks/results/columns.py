@@ -5,15 +5,13 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lottery.core.catalogue import ABLATIONS
 from lottery.core.csv_table import TEXT, Kind, Schema, matching, number, whole
 
 _NAME = matching(r"[A-Za-z0-9][\w.+-]*", "a name of letters, digits, _, -, . and +")
 _PLACE = {"suite": TEXT, "paper": TEXT, "table": TEXT}
 _METHOD = matching(r"[A-Za-z][A-Za-z0-9_-]*", "a method's name (letters, digits, _ and -)")
-_ABLATION = matching(
-    "none|shuffle_layerwise|reinitialise|invert",
-    "none, shuffle_layerwise, reinitialise or invert",
-)
+_ABLATION = matching("|".join(ABLATIONS), f"one of {', '.join(ABLATIONS)}")
 _PRUNED_AT = matching("init|rewind", "init or rewind")
 _PERCENT, _SPENT = number(0, 100), number(0)
 _KEY = matching("[0-9a-f]{16}", "sixteen hexadecimal digits")

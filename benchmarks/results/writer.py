@@ -116,7 +116,7 @@ class StoreWriter(Store):
                 self._write(path, schema, [*others, *mine])
 
     def _mended_details(self, path: Path, schema: Schema, *, needed: bool) -> list[Row]:
-        """The lines of a table beside the rows; a file that is none is moved out of the way, if
+        """The lines of a table beside the rows; a file that is no table is moved out of the way, if
         there are lines to be written."""
         try:
             found = read_csv(path, schema)

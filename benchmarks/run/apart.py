@@ -79,7 +79,7 @@ class MethodProcess:
         """Its next message; `check`, called a few times a second, may raise.
 
         Raises:
-            MethodFailed: it ended without one, or sent what is none.
+            MethodFailed: it ended without one, or sent something else.
             RuleBroken: it says that it broke a rule.
             BadInput: it says that it was given what it cannot take.
         """
@@ -93,7 +93,7 @@ class MethodProcess:
             status = self._process.exitcode
             raise MethodFailed(f"its process ended with status {status}") from None
         except (OSError, ValueError, KeyError) as error:
-            raise MethodFailed(f"its process sent what is no message: {error}") from error
+            raise MethodFailed(f"its process sent no valid message: {error}") from error
         if kind == "error":
             _raise(message)
         return message, tensors
@@ -245,8 +245,8 @@ class Drawing:
     Args:
         errand: what it is told.
         dense: the network that it draws for.
-        data: the training set, whose images drawn are counted here too.
-        keeper: of the stage that this is.
+        data: the training set.
+        keeper: of the stage that this is, which is charged for the images that the method draws.
         train: for its runner.
         watch: who may stop it.
         limit: seconds that it may take.
@@ -324,7 +324,7 @@ class Drawing:
         """Images that the method says it has drawn; never fewer than before."""
         drawn = message.get("drawn")
         if isinstance(drawn, int) and drawn > self._seen:
-            self._data.drawn += drawn - self._seen
+            self._keeper.count(drawn - self._seen)
             self._seen = drawn
 
     def _serve(self, process: MethodProcess, message: Message, tensors: Tensors) -> None:
@@ -337,7 +337,7 @@ class Drawing:
             return
         loop, state = str(message.get("loop")), _Remote(lambda: self._state_of(process))
         if kind not in ("resume", "done") or not LOOP.fullmatch(loop):
-            raise MethodFailed(f"its process sent a message that is none, of loop {shown(loop)}")
+            raise MethodFailed(f"its process sent an invalid message, of loop {shown(loop)}")
         if kind == "resume":
             step = self._keeper.resume(loop, int(message["first"]), state)
             process.send({"kind": "resumed", "step": step}, **state.saved)
@@ -380,14 +380,14 @@ def _log(log: Any) -> Log:
     """A log as the tables beside the rows take it.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not a log.
     """
     if not isinstance(log, list) or not all(isinstance(line, dict) for line in log):
-        raise ValueError("the log is no list of a dict for each epoch")
+        raise ValueError("the log is not a list with a dict for each epoch")
     for line in log:
         for name, value in line.items():
             if type(value) not in (int, float) and name != "kept":
-                raise ValueError(f"{name} of the log is no number")
+                raise ValueError(f"{name} of the log is not a number")
     return log
 
 

@@ -1,93 +1,53 @@
-"""What methods return: held to its word, and kept in stages."""
+"""What came of a cell, before it becomes a row."""
 
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from torch import Tensor
-
-from benchmarks.plan.cell import Cell
-from benchmarks.run.stages import Stage, Tensors
-from lottery.core.mask import Mask, kept_count
+from benchmarks.run.stages import Spent
 from lottery.core.network import Network
-from lottery.core.result import Result
+from lottery.core.result import Log
+from lottery.core.ticket import Ticket
+from lottery.training.train import Accuracy
 
 
-def pack(found: Result) -> Tensors:
-    """A search's result as tensors by name."""
-    parts = {"scores": found.scores, "soft_gates": found.soft_gates}
-    if found.trained:
-        parts |= {"weights": found.trained.weights, "rest": found.trained.rest}
-    return {"mask": found.mask.packed(), **{k: t for k, t in parts.items() if t is not None}}
+@dataclass(frozen=True)
+class Costs:
+    """What each part of a cell cost."""
+
+    pretraining: Spent
+    search: Spent
+    training: Spent
+
+    def devices(self, last: str) -> str:
+        """The devices that had a part in it, each once, and the one that judged it."""
+        parts = (self.pretraining, self.search, self.training)
+        return " + ".join(dict.fromkeys([*(d for p in parts for d in p.devices), last]))
 
 
-def unpack(stage: Stage, dense: Network) -> Result:
-    """The search's result that a stage holds, on the network's device."""
-    parts = {name: tensor.to(dense.device) for name, tensor in stage.tensors.items()}
-    keep = Mask.unpacked(dense.layout, stage.tensors["mask"]).keep.to(dense.device)
-    return Result(
-        Mask(dense.layout, keep),
-        parts.get("scores"),
-        parts.get("soft_gates"),
-        stage.facts["log"],
-        at_stage(dense, stage) if "weights" in parts else None,
-    )
+@dataclass(frozen=True)
+class Outcome:
+    """What a cell came to.
 
-
-def at_stage(network: Network, stage: Stage) -> Network:
-    """The network at a stage's parameters.
-
-    Raises:
-        KeyError, ValueError: they are not there, or not of this network.
+    Attributes:
+        ticket: after the cell's ablation.
+        judged: the network as it was judged.
+        before, after: accuracy of the ticket before and after training, equal for a strong one.
+        soft: accuracy under the search's soft gates, where it has some.
+        weights_before, weights_after: hashes of the weights under the ticket, before the search and
+            as they were judged.
+        train_size: images of one epoch.
+        log: of the search, see lottery.core.result.Result.
+        objectives: their values by name; empty where they were not asked for.
     """
-    parts = {name: tensor.to(network.device) for name, tensor in stage.tensors.items()}
-    for name, mine in (("weights", network.weights), ("rest", network.rest)):
-        if parts[name].shape != mine.shape:
-            raise ValueError(f"{name} of a stage do not fit the network's {len(mine)}")
-    return network.at(parts["weights"], parts["rest"])
 
-
-def as_found(result: Any, network: Network, cell: Cell) -> Result:
-    """What a method returned, with a mask of the density asked for.
-
-    Raises:
-        TypeError: neither scores, nor a Mask, nor Result.
-        ValueError: scores of the wrong shape, NaN or all equal, or that rank the weights of a
-            layer otherwise than the mask does; a mask of another density.
-    """
-    if isinstance(result, Tensor) and cell.density is not None:
-        if result.shape != (network.layout.total,):
-            raise ValueError(
-                f"{cell.method} returned scores of shape {tuple(result.shape)}, not one for each "
-                f"of the {network.layout.total} prunable weights"
-            )
-        mask = Mask.top(network.layout, result, cell.density)
-        if cell.density < 1 and bool((result == result[0]).all()):
-            raise ValueError(f"{cell.method} returned the same score for every weight")
-        result = Result(mask, scores=result)
-    if isinstance(result, Mask):
-        result = Result(result)
-    if isinstance(result, Result) and cell.source and result.scores is not None:
-        _check_agreement(result, cell)
-    if not isinstance(result, Result):
-        kind = type(result).__name__
-        raise TypeError(f"{cell.method} returned a {kind}, not scores, a Mask or Result")
-    if cell.density is not None:
-        wanted = kept_count(cell.density, network.layout.total)
-        # Of the suite's own methods edge-popup rounds in every layer.
-        slack = 0 if cell.source else len(network.layout.entries)
-        if abs(result.mask.kept - wanted) > slack:
-            raise ValueError(f"{cell.method} kept {result.mask.kept} weights, not {wanted}")
-    return result
-
-
-def _check_agreement(found: Result, cell: Cell) -> None:
-    """Raises:
-    ValueError: a pruned weight has a higher score than a kept one of its layer: inverted tickets
-        would be drawn from scores that have nothing to do with the mask.
-    """
-    assert found.scores is not None
-    if found.scores.shape != found.mask.keep.shape:
-        raise ValueError(f"{cell.method} returned scores of shape {tuple(found.scores.shape)}")
-    for entry in found.mask.layout.entries:
-        scores, keep = found.scores[entry.span], found.mask.keep[entry.span].to(found.scores.device)
-        if keep.any() and not keep.all() and scores[keep].min() < scores[~keep].max():
-            raise ValueError(f"{cell.method} returned scores that do not match its mask")
+    ticket: Ticket
+    judged: Network
+    before: Accuracy
+    after: Accuracy
+    soft: Accuracy | None
+    weights_before: str
+    weights_after: str
+    costs: Costs
+    train_size: int
+    log: Log
+    objectives: Mapping[str, float] = field(default_factory=dict)

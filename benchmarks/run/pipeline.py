@@ -24,9 +24,10 @@ from benchmarks.run.closed_test_set import (
 )
 from benchmarks.run.devices import device_name
 from benchmarks.run.method_process import Code
+from benchmarks.run.method_result import as_found, at_stage, pack, unpack
 from benchmarks.run.methods import code_apart, is_trained, methods
-from benchmarks.run.outcome import as_found, at_stage, pack, unpack
-from benchmarks.run.row import Costs, Weights, make_row, parameters_hash
+from benchmarks.run.outcome import Costs, Outcome
+from benchmarks.run.row import make_row, parameters_hash
 from benchmarks.run.side_tables import make_details
 from benchmarks.run.stages import Facts, Spent, Stage, StageKeeper, Stages, Tensors
 from benchmarks.run.watch import Watch
@@ -65,30 +66,48 @@ class Bench:
     cell_limit: float = 86400.0
 
 
+@dataclass(frozen=True)
+class Trained:
+    """A network at weights that cost something to come to."""
+
+    network: Network
+    spent: Spent = NOTHING
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What a method found, what that cost, and the hash of the weights that it was given."""
+
+    result: Result
+    spent: Spent
+    weights_sha256: str
+
+
+@dataclass(frozen=True)
+class Laid:
+    """A ticket over a network.
+
+    Attributes:
+        ticket: after the cell's ablation.
+        network: at the ticket's weights.
+        in_place: whether these are the weights that the method was given.
+    """
+
+    ticket: Ticket
+    network: Network
+    in_place: bool
+
+
 def run_cell(cell: Cell, bench: Bench) -> tuple[dict[str, Any], Details]:
     """Cell -> task -> dense weights at step k -> scores -> mask -> ablation -> ticket -> row."""
     work = CellWork(cell, bench)
-    dense, pretraining = work.dense_weights()
-    found, search, before_search = work.draw(dense)
-    ticket, start = work.ticket(found, dense)
-    work.save(ticket, of_seed=start is dense and work.start_step == 0)
-    judge = partial(evaluate, data=work.test, part_size=cell.recipe.part_size)
-    before = after = judge(start, gates=ticket.mask.keep.float())
-    judged, training = start, NOTHING
-    if is_trained(cell):
-        judged, training = work.train(start, ticket)
-        after = judge(judged)
-    soft = None if found.soft_gates is None else judge(dense, gates=found.soft_gates)
-    costs = Costs(pretraining, search, training)
-    weights = Weights(
-        before_search if start is dense else parameters_hash(start), parameters_hash(judged)
-    )
-    if judged is dense and weights.before != weights.after:
-        raise ValueError(f"{cell.method} is to leave the weights frozen, but they have changed")
-    row = make_row(cell, ticket, weights, judged, before, after, soft, costs, len(work.data))
-    values = work.objectives(start, ticket) if cell.judged == "objectives" else {}
-    require_finite_values("the ticket's objectives", values)
-    return row, make_details(cell, ticket.mask, found.log, values)
+    dense = work.dense_weights()
+    drawn = work.draw(dense.network)
+    laid = work.lay(drawn.result, dense.network)
+    work.save(laid)
+    trained = work.train(laid) if is_trained(cell) else Trained(laid.network)
+    outcome = work.judge(dense, drawn, laid, trained)
+    return make_row(cell, outcome), make_details(cell, outcome)
 
 
 def load_task(
@@ -139,33 +158,25 @@ class CellWork:
 
     def _task(self, step: int) -> dict[str, Any]:
         """What determines the dense weights at a step."""
-        not_task = (
-            "method options density ablation pruned_at searched_at source revision judged"
-        ).split()
-        cell = self.cell.identity()
         return {
-            **{name: value for name, value in cell.items() if name not in not_task},
+            **self.cell.task(),
             "start_step": step,
             "device": self.bench.device.type,
             "precision": self.bench.precision,
         }
 
-    def dense_weights(self) -> tuple[Network, Spent]:
+    def dense_weights(self) -> Trained:
         """The network at step k, or at initialisation."""
         network = self._initial(self.cell.seed)
         if self.draw_step == 0:
-            return network, NOTHING
+            return Trained(network)
         full = Mask.full(network.layout, network.device)
         stage = self._train_stage("dense", network, full, range(self.draw_step))
-        return at_stage(network, stage), stage.spent
+        return Trained(at_stage(network, stage), stage.spent)
 
-    def draw(self, dense: Network) -> tuple[Result, Spent, str]:
+    def draw(self, dense: Network) -> Drawn:
         """Run the method, and hold it to its word: exact density, untouched weights and data, no
-        look at the test set.
-
-        Returns:
-            What it found, what that cost, and the hash of the weights before.
-        """
+        look at the test set."""
         cell, method = self.cell, methods[self.cell.method]
 
         def find(keeper: StageKeeper) -> tuple[Tensors, Facts]:
@@ -188,13 +199,13 @@ class CellWork:
         def fits(stage: Stage) -> tuple[Result, str]:
             log, weights = stage.facts["log"], str(stage.facts["weights_sha256"])
             if not all(isinstance(line, dict) for line in log):
-                raise ValueError("its log is none")
+                raise ValueError("its log is not a list of tables")
             return unpack(stage, dense), weights
 
         options = {"method": cell.method, "options": dict(cell.options), "density": cell.density}
         options |= {k: v for k, v in cell.identity().items() if k in ("source", "revision")}
         stage = self.stages.get("found", {**self._task(self.draw_step), **options}, find, fits)
-        return unpack(stage, dense), stage.spent, stage.facts["weights_sha256"]
+        return Drawn(unpack(stage, dense), stage.spent, stage.facts["weights_sha256"])
 
     def _draw_apart(self, code: Code, dense: Network, keeper: StageKeeper) -> Result | Tensor:
         """A method from outside the suite, in a process of its own."""
@@ -202,7 +213,7 @@ class CellWork:
         errand = errand_of(code, cell, self.data, dense, self.draw_step, bench.data_root)
 
         def train(network: Network, mask: Mask) -> Network:
-            return self.train_from(self.draw_step, network, mask)[0]
+            return self.train_from(self.draw_step, network, mask).network
 
         limit = bench.cell_limit
         return Drawing(errand, dense, self.data, keeper, train, bench.watch, limit).result()
@@ -214,9 +225,9 @@ class CellWork:
             mine = twin(dense)
             before = parameters_hash(dense), fingerprint(self.data)
         lent = {"runner": StagedRunner(self, keeper, dense)} if method.wants_runner else {}
-        source = generator(cell.seed, "method", cell.method)
+        rng = generator(cell.seed, "method", cell.method)
         with seeded_globals(derive(cell.seed, "global", cell.method)), closed_test_set():
-            result = method.draw(mine, self.data, cell.density, source, **cell.options, **lent)
+            result = method.draw(mine, self.data, cell.density, rng, **cell.options, **lent)
         with keeper.uncharged():
             after = parameters_hash(mine), fingerprint(self.data)
         for thing, old, new in zip(("weights", "training data"), before, after, strict=True):
@@ -225,24 +236,19 @@ class CellWork:
                 raise RuleBroken(f"{cell.method} changed the {thing} that it was given")
         return result
 
-    def ticket(self, found: Result, dense: Network) -> tuple[Ticket, Network]:
-        """The ticket after the cell's ablation, and the network that it lies over."""
+    def lay(self, found: Result, dense: Network) -> Laid:
+        """The ticket after the cell's ablation, over the weights that it is judged with."""
         seed = self.cell.seed
         own = found.trained or dense
         if self.start_step < self.draw_step:
             own = self._initial(seed)
         drawn = Ticket(found.mask, seed, own.weights, own.rest, found.scores)
-        ticket = ablate(
-            self.cell.ablation,
-            drawn,
-            generator(seed, "shuffle"),
-            self._initial,
-        )
+        ticket = ablate(self.cell.ablation, drawn, generator(seed, "shuffle"), self._initial)
         if ticket.weights is None or ticket.weights is dense.weights:
-            return ticket, dense
-        return ticket, dense.at(ticket.weights, ticket.rest)
+            return Laid(ticket, dense, in_place=True)
+        return Laid(ticket, dense.at(ticket.weights, ticket.rest), in_place=False)
 
-    def save(self, ticket: Ticket, *, of_seed: bool) -> None:
+    def save(self, laid: Laid) -> None:
         """Keep the ticket as a file of its own, without weights where its seed makes them again."""
         cell = self.cell
         provenance = {name: str(value) for name, value in cell.identity().items()}
@@ -250,31 +256,64 @@ class CellWork:
         provenance |= cell.initialisation.facts()
         provenance |= {"precision": self.bench.precision, "commit": commit()}
         provenance |= {"version": version("lottery-benchmarks")}
-        ticket = replace(ticket, scores=None, provenance=provenance)
-        if of_seed:
+        ticket = replace(laid.ticket, scores=None, provenance=provenance)
+        if laid.in_place and self.start_step == 0:
             ticket = replace(ticket, weights=None, rest=None)
         ticket.save(self.bench.cache_root / "tickets" / f"{cell.key}.safetensors")
 
-    def train(self, start: Network, ticket: Ticket) -> tuple[Network, Spent]:
-        """Train the ticket from where it was drawn to the recipe's end.
+    def train(self, laid: Laid) -> Trained:
+        """Train the ticket from where it lies to the recipe's end.
 
         A training is known by its mask and its start, so a level of LTR's chain is also the ticket
         of its density.
         """
-        return self.train_from(self.start_step, start, ticket.mask)
+        return self.train_from(self.start_step, laid.network, laid.ticket.mask)
 
-    def train_from(self, step: int, start: Network, mask: Mask) -> tuple[Network, Spent]:
+    def train_from(self, step: int, start: Network, mask: Mask) -> Trained:
         """Train a network under a mask from a step to the recipe's end."""
         stage = self._train_stage("trained", start, mask, range(step, self.end_step))
-        return at_stage(start, stage), stage.spent
+        return Trained(at_stage(start, stage), stage.spent)
 
-    def objectives(self, start: Network, ticket: Ticket) -> dict[str, float]:
+    def judge(self, dense: Trained, drawn: Drawn, laid: Laid, trained: Trained) -> Outcome:
+        """Accuracy before and after training, and what else the row says.
+
+        Raises:
+            ValueError: weights that were to stay frozen have changed, or an objective's value is
+                not finite.
+        """
+        cell, ticket = self.cell, laid.ticket
+        test = partial(evaluate, data=self.test, part_size=cell.recipe.part_size)
+        before = after = test(laid.network, gates=ticket.mask.keep.float())
+        if is_trained(cell):
+            after = test(trained.network)
+        start = drawn.weights_sha256 if laid.in_place else parameters_hash(laid.network)
+        end = parameters_hash(trained.network)
+        if laid.in_place and not is_trained(cell) and start != end:
+            raise ValueError(f"{cell.method} is to leave the weights frozen, but they have changed")
+        soft = drawn.result.soft_gates
+        return Outcome(
+            ticket=ticket,
+            judged=trained.network,
+            before=before,
+            after=after,
+            soft=None if soft is None else test(dense.network, gates=soft),
+            weights_before=start,
+            weights_after=end,
+            costs=Costs(dense.spent, drawn.spent, trained.spent),
+            train_size=len(self.data),
+            log=drawn.result.log,
+            objectives=self._objectives(laid) if cell.judged == "objectives" else {},
+        )
+
+    def _objectives(self, laid: Laid) -> dict[str, float]:
         """Every objective's mean over a random quarter of the training images, in batches of one
         part each; the same quarter for every ticket of a seed, which is untrained."""
         order = generator(self.cell.seed, "objective values")
         stream = self.data.stream(self.cell.recipe.part_size, order)
         batches = (stream[i] for i in range(math.ceil(stream.steps_per_epoch / 4)))
-        return measure(start, ticket.mask.keep.float(), batches)
+        values = measure(laid.network, laid.ticket.mask.keep.float(), batches)
+        require_finite_values("the ticket's objectives", values)
+        return values
 
     def _initial(self, seed: int) -> Network:
         cell, facts = self.cell, self.data.dataset
@@ -322,7 +361,7 @@ class StagedRunner(Runner):
 
     def train(self, network: Network, mask: Mask) -> Network:
         start = self._dense.at(network.weights, network.rest)
-        return self._work.train_from(self.start_step, start, mask)[0]
+        return self._work.train_from(self.start_step, start, mask).network
 
 
 def twin(network: Network) -> Network:

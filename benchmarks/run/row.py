@@ -2,7 +2,6 @@
 
 import datetime
 import hashlib
-from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
@@ -12,55 +11,15 @@ from benchmarks.plan.cell import PROTOCOL, Cell
 from benchmarks.results.provenance import commit
 from benchmarks.run.devices import device_name
 from benchmarks.run.methods import option
-from benchmarks.run.stages import Spent
+from benchmarks.run.outcome import Outcome
 from lottery.core.mask import Mask
 from lottery.core.network import Network
-from lottery.core.ticket import Ticket
-from lottery.training.train import Accuracy
 
 
-@dataclass(frozen=True)
-class Costs:
-    """What each part of a cell cost."""
-
-    pretraining: Spent
-    search: Spent
-    training: Spent
-
-    def devices(self, last: str) -> str:
-        """The devices that had a part in it, each once, and the one that judged it."""
-        parts = (self.pretraining, self.search, self.training)
-        return " + ".join(dict.fromkeys([*(d for p in parts for d in p.devices), last]))
-
-
-@dataclass(frozen=True)
-class Weights:
-    """Hashes of the weights under a ticket: before the search, and as they were judged."""
-
-    before: str
-    after: str
-
-
-def make_row(
-    cell: Cell,
-    ticket: Ticket,
-    weights: Weights,
-    judged: Network,
-    before: Accuracy,
-    after: Accuracy,
-    soft: Accuracy | None,
-    costs: Costs,
-    train_size: int,
-) -> dict[str, Any]:
-    """The result and its provenance, by column.
-
-    Args:
-        judged: the network as it was judged.
-        before, after: accuracy of the ticket before and after training, equal for a strong one.
-        soft: accuracy under the search's soft gates, where it has some.
-        train_size: images of one epoch.
-    """
-    search, mask = costs.search, ticket.mask
+def make_row(cell: Cell, outcome: Outcome) -> dict[str, Any]:
+    """The result and its provenance, by column."""
+    costs, mask, train_size = outcome.costs, outcome.ticket.mask, outcome.train_size
+    search = costs.search
     train_seconds = costs.pretraining.seconds + costs.training.seconds
     train_images = costs.pretraining.images + costs.training.images
     return {
@@ -79,10 +38,10 @@ def make_row(
         "density_requested": "" if cell.density is None else f"{cell.density:.9g}",
         "density": f"{mask.density:.9g}",
         "seed": cell.seed,
-        "accuracy": f"{after.top1:.4f}",
-        "accuracy_top3": f"{after.top3:.4f}",
-        "accuracy_top5": f"{after.top5:.4f}",
-        "accuracy_before_training": f"{before.top1:.4f}",
+        "accuracy": f"{outcome.after.top1:.4f}",
+        "accuracy_top3": f"{outcome.after.top3:.4f}",
+        "accuracy_top5": f"{outcome.after.top5:.4f}",
+        "accuracy_before_training": f"{outcome.before.top1:.4f}",
         "search_seconds": f"{search.seconds:.3f}",
         "train_seconds": f"{train_seconds:.3f}",
         "search_epochs": f"{search.images / train_size:.4f}",
@@ -91,7 +50,7 @@ def make_row(
         "params_kept": mask.kept,
         "mask_sha256": mask.sha256,
         "cell_key": cell.key,
-        "device": costs.devices(device_name(judged.device)),
+        "device": costs.devices(device_name(outcome.judged.device)),
         "torch": torch.__version__,
         "version": version("lottery-benchmarks"),
         "protocol": PROTOCOL,
@@ -100,10 +59,10 @@ def make_row(
         "options": " ".join(f"{name}={value}" for name, value in sorted(cell.options.items())),
         "initialisation": str(cell.initialisation),
         "layers_emptied": mask.layers_emptied(),
-        "accuracy_soft_gates": "" if soft is None else f"{soft.top1:.4f}",
-        "weights_sha256": weights.before,
-        "precision": judged.precision,
-        "weights_sha256_after": weights.after,
+        "accuracy_soft_gates": "" if outcome.soft is None else f"{outcome.soft.top1:.4f}",
+        "weights_sha256": outcome.weights_before,
+        "precision": outcome.judged.precision,
+        "weights_sha256_after": outcome.weights_after,
         "validation": f"{cell.validation:g}" if cell.validation else "",
         "source": cell.source,
         "variant": cell.variant,

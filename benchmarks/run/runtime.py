@@ -23,7 +23,7 @@ def tuned_processor() -> Iterator[None]:
     - Freed memory is kept for the next step: glibc would give it back to the system, which hands
       it out again zeroed, page by page, at every step.
 
-    On a GPU cuDNN takes kernels that sum in a fixed order: a ticket hangs on rounding, and its
+    On a GPU cuDNN takes kernels that sum in a fixed order: a ticket depends on rounding, and its
     ablations may be run when its search is no longer in the cache.
     """
     torch.set_flush_denormal(True)

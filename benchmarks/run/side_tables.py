@@ -6,19 +6,14 @@ from typing import Any
 from benchmarks.plan.cell import Cell
 from benchmarks.results.columns import Details
 from benchmarks.run.methods import methods
+from benchmarks.run.outcome import Outcome
 from lottery.core.mask import Mask
-from lottery.core.result import Log
 
 
-def make_details(cell: Cell, mask: Mask, log: Log, values: Mapping[str, float]) -> Details:
-    """The lines of each table of `benchmarks.results.columns.DETAILS`.
-
-    Args:
-        mask: of the ticket after its ablation.
-        log: of the search, see lottery.core.result.Result.
-        values: of the objectives, by name; empty where they were not asked for.
-    """
-    search = [{"epoch": epoch, **_shortened(row)} for epoch, row in enumerate(log, start=1)]
+def make_details(cell: Cell, outcome: Outcome) -> Details:
+    """The lines of each table of `benchmarks.results.columns.DETAILS`."""
+    mask, values = outcome.ticket.mask, outcome.objectives
+    search = [{"epoch": epoch, **_shortened(row)} for epoch, row in enumerate(outcome.log, start=1)]
     layers = _layers(mask, mask.kept_per_layer().values(), "")
     # How a method that finds its own density got there.
     for row in search if not methods[cell.method].sets_density else ():

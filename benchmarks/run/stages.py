@@ -1,4 +1,4 @@
-"""Stages: the long parts of a cell, each run once, kept by content, and resumed where they were."""
+"""Stages: the long parts of a cell, each run once, kept by content, and resumed."""
 
 import json
 import math
@@ -37,13 +37,13 @@ class Spent:
         """From JSON.
 
         Raises:
-            ValueError: it is none.
+            ValueError: it is not the cost of a stage.
         """
         values = json.loads(text)
         devices = tuple(map(str, values.get("devices", ())))
         seconds, images = float(values["seconds"]), int(values["images"])
         if not (math.isfinite(seconds) and seconds >= 0 and images >= 0):
-            raise ValueError(f"{text} is no cost")
+            raise ValueError(f"{text} is not a cost")
         return cls(seconds, images, devices)
 
 
@@ -73,10 +73,12 @@ class Meter:
         self._device = device
         self._first = data.drawn
         self._shift = 0.0
+        self._elsewhere = 0  # images drawn for what was loaded, or in another process
         self._devices: tuple[str, ...] = ()  # those of all that was loaded, one after the other
 
     def mark(self) -> Spent:
-        return Spent(time.perf_counter() + self._shift, self._data.drawn, self._devices)
+        images = self._data.drawn + self._elsewhere
+        return Spent(time.perf_counter() + self._shift, images, self._devices)
 
     def since(self, mark: Spent) -> Spent:
         now = self.mark()
@@ -85,14 +87,19 @@ class Meter:
 
     def set(self, mark: Spent, spent: Spent) -> None:
         """Make what was spent since a mark be `spent`."""
-        self._shift += spent.seconds - self.since(mark).seconds
-        self._data.drawn = mark.images + spent.images
+        now = self.since(mark)
+        self._shift += spent.seconds - now.seconds
+        self._elsewhere += spent.images - now.images
         self._devices += spent.devices
         self.show(earlier=True)
 
     def show(self, *, earlier: bool = False) -> None:
         """Bring the watch's bar to the images drawn; see `Watch.drawn`."""
-        self._watch.drawn(self._data.drawn - self._first, earlier=earlier)
+        self._watch.drawn(self.mark().images - self._first, earlier=earlier)
+
+    def count(self, images: int) -> None:
+        """Add images that were drawn in another process."""
+        self._elsewhere += images
 
 
 class Stages:
@@ -144,7 +151,9 @@ class Stages:
             if stage is None and self._cached_only:
                 raise NotCached(f"{path} is damaged")
             if stage is None:
-                stage = self._make(path, config, make)
+                begun = self._meter.mark()  # waiting for the lock costs nothing
+                keeper = StageKeeper(path.with_suffix(""), self._meter, begun, self._watch)
+                stage = self._kept(path, config, begun, *make(keeper))
             elif not self._cached_only:
                 forget(path.with_suffix(""))  # what a process killed just after it was kept left
         self._meter.set(mark, stage.spent)
@@ -164,16 +173,11 @@ class Stages:
             self._watch.write(f"warning: {path.name}: {error}; the stage is run again")
             return None
 
-    def _make(
-        self,
-        path: Path,
-        config: Mapping[str, Any],
-        make: Callable[["StageKeeper"], tuple[Tensors, Facts]],
+    def _kept(
+        self, path: Path, config: Mapping[str, Any], begun: Spent, tensors: Tensors, facts: Facts
     ) -> Stage:
-        mark = self._meter.mark()
-        keeper = StageKeeper(path.with_suffix(""), self._meter, mark, self._watch)
-        tensors, facts = make(keeper)
-        stage = Stage({n: t.detach() for n, t in tensors.items()}, facts, self._meter.since(mark))
+        """Write what was made since a mark, for good."""
+        stage = Stage({n: t.detach() for n, t in tensors.items()}, facts, self._meter.since(begun))
         header = {
             "facts": json.dumps(facts),
             "spent": json.dumps(vars(stage.spent)),
@@ -224,6 +228,10 @@ class StageKeeper:
             self._saved = time.monotonic()
         if reason:
             raise Stopped(reason)
+
+    def count(self, images: int) -> None:
+        """Charge the stage for images that were drawn in another process."""
+        self._meter.count(images)
 
     @contextmanager
     def uncharged(self) -> Iterator[None]:

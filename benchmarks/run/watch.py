@@ -46,8 +46,10 @@ class Watch:
         return None
 
     def check(self) -> None:
-        """Raises:
-        Stopped: a stop was asked for.
+        """Stop where that was asked for.
+
+        Raises:
+            Stopped: a stop was asked for.
         """
         if reason := self.stop_reason():
             raise Stopped(reason)

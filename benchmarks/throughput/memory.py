@@ -12,7 +12,7 @@ import torch
 
 from benchmarks.run.devices import choose_precision
 from benchmarks.throughput.roofline import peak_memory
-from lottery.core.command_line import parse, status_of
+from lottery.core.command_line import run_command
 from lottery.core.errors import BadInput, check_name
 from lottery.core.randomness import generator
 from lottery.data import DATASETS, Images
@@ -80,11 +80,11 @@ def peak() -> float:
 
 def main() -> int:
     """Run the command line; exit status 0, or 2 with one line for bad input."""
-    return status_of(_main)
+    return run_command(_main, Options, "python -m benchmarks.throughput.memory")
 
 
-def _main() -> int:
-    print(measure(parse(Options, "python -m benchmarks.throughput.memory")))
+def _main(options: Options) -> int:
+    print(measure(options))
     return 0
 
 

@@ -89,8 +89,8 @@ class Task:
         """
         channels, height, width = dataset.shape
         count = STEPS_PER_EPOCH * batch_size
-        draw = generator(0, "made-up images")
-        pixels = torch.randint(0, 256, (count, height, width, channels), generator=draw)
+        rng = generator(0, "made-up images")
+        pixels = torch.randint(0, 256, (count, height, width, channels), generator=rng)
         images = Images(pixels.to(torch.uint8), torch.arange(count) % dataset.classes)
         kind = PlainData if plain else Data
         data = kind(images, dataset, Normalisation.of(images), device)
@@ -128,9 +128,9 @@ def _search(name: str, density: float | None, *, sized: bool, **options: object)
     def work(task: Task, clock: Clock) -> None:
         runner = Runner(task.data, task.recipe, 0, keeper=clock)
         stated = {"batch_size": task.recipe.batch_size} if sized else {}
-        source = generator(0, name)
+        rng = generator(0, name)
         draw = methods[name].draw
-        draw(task.network, task.data, density, source, runner=runner, **options, **stated)
+        draw(task.network, task.data, density, rng, runner=runner, **options, **stated)
 
     return work
 

@@ -39,10 +39,16 @@ def parse(kind: type[Kind], prog: str, arguments: Sequence[str] | None = None) -
         raise BadInput(_one_line(said.getvalue())) from None
 
 
-def status_of(command: Callable[[], int]) -> int:
-    """Run a command for its exit status; bad input is one line and status 2."""
+def run_command(
+    command: Callable[[Kind], int],
+    kind: type[Kind],
+    prog: str,
+    arguments: Sequence[str] | None = None,
+) -> int:
+    """Run a command on its options, see `parse`, for its exit status; bad input is one line and
+    status 2."""
     try:
-        status = command()
+        status = command(parse(kind, prog, arguments))
         sys.stdout.flush()
         return status
     except BadInput as error:

@@ -47,7 +47,7 @@ def top_k(scores: Tensor, count: int) -> Tensor:
 
 
 def top_k_of_numbers(scores: Tensor, count: int) -> Tensor:
-    """`top_k` unchecked, for scores that are no NaN: a check would wait for a GPU."""
+    """`top_k` unchecked, for scores without NaN: a check would wait for a GPU."""
     if count == 0:
         return torch.zeros_like(scores, dtype=torch.bool)
     if scores.is_cuda or scores.dtype not in (torch.float32, torch.float64):

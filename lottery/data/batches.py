@@ -148,10 +148,10 @@ class Stream:
         size, device = len(self._data), self._data.device
         order = child(self._generator, "order", epoch, device="cpu")
         self._order = torch.randperm(size, generator=order).to(device)
-        draw = child(self._generator, "augmentation", epoch, device="cpu")
-        shifts = torch.randint(0, 2 * self._padding + 1, (2, size, 1), generator=draw)
+        rng = child(self._generator, "augmentation", epoch, device="cpu")
+        shifts = torch.randint(0, 2 * self._padding + 1, (2, size, 1), generator=rng)
         self._shift = shifts.to(device)
-        self._flipped = (torch.rand(size, 1, generator=draw) < 0.5).to(device) & self._flip
+        self._flipped = (torch.rand(size, 1, generator=rng) < 0.5).to(device) & self._flip
         self._epoch = epoch
 
     def _augmented(self, index: Tensor, chosen: slice) -> Tensor:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import tyro
 
-from lottery.core.command_line import USAGE, parse, status_of
+from lottery.core.command_line import USAGE, run_command
 from lottery.core.errors import BadInput
 from lottery.data.datasets import default_root, load
 from lottery.data.sources import LAYOUTS, ensure
@@ -31,7 +31,7 @@ def describe(name: str, root: Path) -> str:
 
 def main() -> int:
     """Run the command line; exit status 0, or 2 with a line for each dataset that failed."""
-    return status_of(lambda: _main(parse(Options, "python -m lottery.data")))
+    return run_command(_main, Options, "python -m lottery.data")
 
 
 def _main(options: Options) -> int:

@@ -106,7 +106,7 @@ def _fetch(name: str, root: Path) -> FileSet:
     """Fill in the missing files from the first source that works.
 
     Raises:
-        DataError: none worked; the text gives each one's reason and what to do by hand.
+        DataError: none worked; the text gives each one's reason and what to do manually.
         OSError: root cannot be written.
     """
     layouts, tried = LAYOUTS[name], []
@@ -130,7 +130,7 @@ def _fetch(name: str, root: Path) -> FileSet:
     )
     raise DataError(
         f"{name} could not be fetched ({'; '.join(tried)}); "
-        f"to do it by hand, put (as they are or as .gz) {by_hand}"
+        f"to do it manually, put (as they are or as .gz) {by_hand}"
     )
 
 

@@ -70,11 +70,11 @@ def effective(network: Network, mask: Mask, shape: tuple[int, int, int]) -> Mask
     rescaled = {nn.BatchNorm2d: Rescale, nn.LayerNorm: Rescale}
     module = _replaced(network.module, {**rescaled, nn.MaxPool2d: _average})
     twin = Network(module.double(), network.layout, device=network.device)
-    draw = generator(0, "effective parameters")
+    rng = generator(0, "effective parameters")
 
     def positive(size: tuple[int, ...], fan_in: int) -> Tensor:
         # Divided by the inputs of a unit, so that activations neither grow nor saturate a softmax.
-        return (0.5 + torch.rand(size, generator=draw, dtype=torch.float64)) / fan_in
+        return (0.5 + torch.rand(size, generator=rng, dtype=torch.float64)) / fan_in
 
     weights = {e.name: positive(e.shape, _fan_in(e.shape)) for e in network.layout.entries}
     rest = {

@@ -249,9 +249,11 @@ MODELS = {
 
 
 def check_input(name: str, shape: Shape) -> None:
-    """Raises:
-    UnknownName: no such model.
-    BadInput: the model cannot take images of this shape.
+    """Check that a model can take images of a shape.
+
+    Raises:
+        UnknownName: no such model.
+        BadInput: it cannot.
     """
     patch = MODELS[check_name("model", name, sorted(MODELS))].patch
     _, height, width = shape

@@ -25,10 +25,12 @@ PRESSURES = ("expected_l0", "lagrange", "gradbalance")
 
 
 def check(density: float | None, options: Mapping[str, Any]) -> None:
-    """Raises:
-    UnknownName: a pressure or a reduction that does not exist.
-    BadInput: lambda, sigma or the learning rate not positive and finite; a density target where
-        lambda decides, or none where it is needed.
+    """Check the options and the density target.
+
+    Raises:
+        UnknownName: a pressure or a reduction that does not exist.
+        BadInput: lambda, sigma or the learning rate not positive and finite; a density target where
+            lambda decides, or none where it is needed.
     """
     for name in ("lam", "sigma", "lr"):
         if not (options[name] > 0 and math.isfinite(options[name])):

@@ -2,7 +2,8 @@
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import entry_points
@@ -32,6 +33,18 @@ class Registry(Generic[T]):
             raise ValueError(f"{self.kind} {name!r} is registered already")
         self._found[name] = thing
 
+    @contextmanager
+    def temporarily(self, things: Mapping[str, T] | None = None) -> Iterator[None]:
+        """Add things, or put them in place of others, for as long as the block runs; what else is
+        added within it goes too."""
+        self._load_plugins()
+        before = self._found
+        self._found = {**before, **(things or {})}
+        try:
+            yield
+        finally:
+            self._found = before
+
     def names(self) -> list[str]:
         self._load_plugins()
         return sorted(self._found)
@@ -59,6 +72,7 @@ class Registry(Generic[T]):
         self._group = None
 
 
+GIVEN = ("network", "data", "density", "generator")  # what every method takes
 Plan = Callable[[Recipe, float, float | None, Mapping[str, Any]], dict[str, float]]
 
 
@@ -116,7 +130,7 @@ class Method:
         check_name(f"pruned_at of method {self.name}", self.pruned_at, ["init", "rewind"])
         runner = {"runner": None} if self.wants_runner else {}
         try:
-            inspect.signature(self.draw).bind(*"network data density generator".split(), **runner)
+            inspect.signature(self.draw).bind(*GIVEN, **runner)
         except TypeError as error:
             raise BadInput(
                 f"method {self.name!r} does not take (network, data, density, generator, *, "

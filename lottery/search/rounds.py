@@ -47,8 +47,10 @@ def prune_in_rounds(
 
 
 def check_finite(layout: Layout, scores: Tensor) -> None:
-    """Raises:
-    ValueError: a score is NaN or infinite; the text names the first such layer.
+    """Check that all scores are finite.
+
+    Raises:
+        ValueError: a score is NaN or infinite; the text names the first such layer.
     """
     for entry in layout.entries:
         bad = int((~scores[entry.span].isfinite()).sum())

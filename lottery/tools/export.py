@@ -11,7 +11,7 @@ import tyro
 from torch import nn
 from torch.nn.utils import prune
 
-from lottery.core.command_line import parse, status_of
+from lottery.core.command_line import run_command
 from lottery.core.errors import BadInput
 from lottery.core.files import replacing
 from lottery.core.mask import Mask
@@ -105,7 +105,7 @@ def export(ticket: Path, to: Format, out: Path) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status 0, or 2 with one line where nothing was written."""
-    return status_of(lambda: _main(parse(Options, "python -m lottery.export", arguments)))
+    return run_command(_main, Options, "python -m lottery.export", arguments)
 
 
 def _main(options: Options) -> int:

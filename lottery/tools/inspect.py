@@ -7,7 +7,7 @@ from pathlib import Path
 import tyro
 from tabulate import tabulate
 
-from lottery.core.command_line import parse, status_of
+from lottery.core.command_line import run_command
 from lottery.data import DATASETS
 from lottery.models.paths import effective
 from lottery.tools.rebuild import read, rebuild
@@ -65,7 +65,7 @@ def describe(path: Path) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status 0, or 2 with one line where there is no ticket."""
-    return status_of(lambda: _main(parse(Options, "python -m lottery.inspect", arguments)))
+    return run_command(_main, Options, "python -m lottery.inspect", arguments)
 
 
 def _main(options: Options) -> int:

@@ -1,4 +1,4 @@
-"""Loops that can be interrupted and go on where they were."""
+"""Loops that can be interrupted and resume where they stopped."""
 
 from collections.abc import Callable
 from typing import Any, Protocol

@@ -1,6 +1,7 @@
 """One regression test per bug that public code of this field has had."""
 
 import hashlib
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,7 @@ def trainings(monkeypatch: pytest.MonkeyPatch) -> list[Training]:
 
 
 @pytest.fixture
-def scored(monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
+def scored() -> Iterator[list[Tensor]]:
     """The weights that the method "spy" was given to score."""
     seen: list[Tensor] = []
 
@@ -79,8 +80,8 @@ def scored(monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
         seen.append(torch.cat([network.weights, network.rest]))
         return network.weights.abs()
 
-    monkeypatch.setitem(methods._found, "spy", Method("spy", draw))
-    return seen
+    with methods.temporarily({"spy": Method("spy", draw)}):
+        yield seen
 
 
 def percent_right(network: Network, data: Data) -> float:

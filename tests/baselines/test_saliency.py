@@ -1,7 +1,7 @@
 """Saliency of the six objectives at a noisy overlay, against finite differences."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -45,7 +45,7 @@ def data(digits_images: Images) -> Data:
 
 
 @pytest.fixture
-def overlays(monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
+def overlays() -> Iterator[list[Tensor]]:
     """The gates at which any objective is evaluated."""
     seen: list[Tensor] = []
 
@@ -56,9 +56,8 @@ def overlays(monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
 
         return spy
 
-    for name in SIX:
-        monkeypatch.setitem(objectives._found, name, spying(objectives[name]))
-    return seen
+    with objectives.temporarily({name: spying(objectives[name]) for name in SIX}):
+        yield seen
 
 
 def draw(given: Network, data: Data, objective: str, **options: Any) -> Result:

@@ -30,6 +30,7 @@ def row(name: str, **values: object) -> dict[str, str]:
             "validation": "",
             "source": "",
             "variant": "",
+            "architecture": "",
         },
         **{"variant": "", "architecture": ""},
         **{name: str(value) for name, value in values.items()},

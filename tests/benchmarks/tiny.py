@@ -13,6 +13,7 @@ from benchmarks.plan import presets
 from benchmarks.plan.presets import Preset
 from benchmarks.run import stages
 from lottery.core import entry
+from lottery.training.recipe import Recipe
 
 LENET = "lenet-300-100"
 TINY = Preset(
@@ -26,26 +27,27 @@ TINY = Preset(
         "vit_base": "vit_mini",
         "swin_t": "swin_mini",
     },
-    _recipe={
-        "resnet20": {"epochs": 4, "rewind_epochs": 1, "batch_size": 128},
-        "swin_t": {"epochs": 1, "rewind_epochs": 0, "batch_size": 128},
+    recipe={
+        "resnet20": Recipe(epochs=4, rewind_epochs=1, batch_size=128),
+        LENET: Recipe(epochs=4, rewind_epochs=0, batch_size=128),
+        **dict.fromkeys(("swin_t", "vit_base"), Recipe(epochs=1, rewind_epochs=0, batch_size=128)),
     },
     grid={"resnet20": [6]},
     throughput={LENET: [16]},
     densities={LENET: [0.5, 0.1]},
     lambdas={LENET: [0.05, 0.1, 0.2, 0.4]},
-    _options={
-        "ltr": {"any": {"pruning_rate": 0.8}},
-        "imp": {"any": {"pruning_rate": 0.8}},
-        "crbg": {"any": {"epochs": 3, "lr": 0.05}},
-        "edge_popup": {"any": {"epochs": 3}},
-        "edge_popup_epsilon": {"any": {"epochs": 2, "perturbation_epochs": 1}},
-        "gem_miner": {"any": {"epochs": 2, "freeze_every": 1}},
-        "continuous_sparsification": {"any": {"epochs": 1}},
-        "sparse_vd": {"any": {"epochs": 2}},
-        "bc_gnj": {"any": {"epochs": 2}},
-        "bc_ghs": {"any": {"epochs": 2}},
-        "sparse_then_prune": {"any": {"epochs": 2, "fine_tuning_epochs": 1}},
+    options={
+        "ltr": {"pruning_rate": 0.8},
+        "imp": {"pruning_rate": 0.8},
+        "crbg": {"epochs": 3, "lr": 0.05},
+        "edge_popup": {"epochs": 3},
+        "edge_popup_epsilon": {"epochs": 2, "perturbation_epochs": 1},
+        "gem_miner": {"epochs": 2, "freeze_every": 1},
+        "continuous_sparsification": {"epochs": 1},
+        "sparse_vd": {"epochs": 2},
+        "bc_gnj": {"epochs": 2},
+        "bc_ghs": {"epochs": 2},
+        "sparse_then_prune": {"epochs": 2, "fine_tuning_epochs": 1},
     },
 )
 

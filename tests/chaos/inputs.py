@@ -77,7 +77,7 @@ def tables(folder: Path, draw: random.Random) -> Callable[[Tally, int], None]:
 
 def configurations(folder: Path, draw: random.Random) -> Callable[[Tally, int], None]:
     """Comparisons and presets."""
-    found = [f for f in comparison.FOLDER.iterdir() if f.name.endswith("2.toml")]
+    found = [f for f in comparison.FOLDER.iterdir() if f.name.endswith(".toml")]
     texts = [found[0].read_bytes(), files("benchmarks.plan").joinpath("presets.toml").read_bytes()]
 
     mine = folder / "mine-1.toml"

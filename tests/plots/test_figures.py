@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
 
+from lottery.core.summary import removed
 from plots import (
     comparison,
     layerwise,
@@ -22,7 +23,7 @@ from plots import (
     sparsity_accuracy,
     style,
 )
-from plots.command import main
+from plots.command import FIGURES, figures_of, main
 from plots.drawing import NothingToDraw, Tables
 
 COLUMNS = ["paper", "dataset", "model", "method", "objective", "ablation", "protocol", "seed"]
@@ -141,7 +142,7 @@ def test_fig_2_has_cts_in_it_wherever_its_cells_are_printed(tmp_path: Path) -> N
     assert len(shown) == 2 + 1 + len(names)
     figure.canvas.draw()
     assert figure.axes[2].get_xticklabels()[0].get_text() == "98.2%"
-    assert style.removed(0.0003) == "99.97%"
+    assert removed(0.0003) == "99.97%"
     plt.close(figure)
 
 
@@ -287,6 +288,15 @@ def test_a_suite_without_a_figure(tmp_path: Path, capsys: pytest.CaptureFixture[
     for suite in ("", "/etc"):
         assert main([suite, f"--results={tmp_path}"]) == 2
         assert capsys.readouterr().err.startswith(f"error: no figure for '{suite}': ")
+
+
+def test_a_suite_that_is_not_listed_has_the_usual_figure(tmp_path: Path) -> None:
+    for name in ("mine.csv", "mine-search.csv", "compared.csv", "compared/snip.csv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert figures_of(tmp_path / "mine.csv") == {"": "sparsity_accuracy"}
+    assert figures_of(tmp_path / "table1.csv") == FIGURES["table1"]
+    assert [*figures_of(tmp_path / "mine-search.csv"), *figures_of(tmp_path / "compared.csv")] == []
 
 
 def test_sanity_checks_have_a_panel_per_method_and_a_line_per_ablation(tmp_path: Path) -> None:

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from statistics import mean
 
 from benchmarks.judge.tables.sections import Table
-from benchmarks.judge.tables.text import average, removed
+from benchmarks.judge.tables.text import average
 from benchmarks.plan.block import Block
 from benchmarks.plan.cell import Cell
 from benchmarks.results.lookup import Results
+from lottery.core.summary import removed
 
 
 def by_density(block: Block, results: Results) -> Table:

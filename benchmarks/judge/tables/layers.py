@@ -1,9 +1,9 @@
 """One row per layer, one column per method."""
 
 from benchmarks.judge.tables.sections import Table
-from benchmarks.judge.tables.text import removed
 from benchmarks.plan.block import Block
 from benchmarks.results.lookup import Results
+from lottery.core.summary import removed
 
 
 def by_layer(block: Block, results: Results) -> Table:

@@ -58,7 +58,7 @@ def settings(block: Block, preset: Preset) -> list[str]:
     values = defaultdict[tuple[str, str], set[str]](set)
     for line in block.tickets:
         if line.cell:
-            for name in line.cell.options.keys() & preset.options_set(line.cell.method):
+            for name in line.cell.options.keys() & preset.options_named(line.cell.method):
                 values[line.cell.method, name].add(str(line.cell.options[name]))
     by_method = defaultdict[str, list[str]](list)
     for (method, name), found in sorted(values.items()):

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 from benchmarks.judge.sanity import SanityCheck, check
 from benchmarks.judge.tables.sections import Table
-from benchmarks.judge.tables.text import removed
 from benchmarks.plan.block import Block
 from benchmarks.plan.cell import Cell
 from benchmarks.results.lookup import Results
+from lottery.core.summary import removed
 
 
 def sanity_check(cell: Cell, block: Block, results: Results) -> SanityCheck | None:

@@ -10,12 +10,6 @@ def sparsity(percent: float | None) -> str:
     return NONE if percent is None else f"{percent:.1f}%"
 
 
-def removed(density: float) -> str:
-    """A density as the percentage of weights removed; enough digits where few are left."""
-    percent = 100 * (1 - density)
-    return f"{percent:.1f}%" if percent < 99.9 else f"{percent:.2f}%"
-
-
 def average(values: Sequence[float], digits: str = ".1f") -> str:
     """The mean, with the standard deviation where there are several values."""
     text = format(mean(values), digits)

@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 from benchmarks.plan.block import Block, Line
-from benchmarks.plan.place import Place, stated
+from benchmarks.plan.place import Place, dataset_of
 from benchmarks.plan.presets import Preset
 from benchmarks.plan.suite import suite
+from lottery.core.catalogue import stated
 
 HELD_OUT = 0.1  # of the training set
 
@@ -16,7 +17,7 @@ def lambda_grid(preset: Preset) -> tuple[Block, ...]:
 
 
 def _panel(preset: Preset, model: str, grid: list[float]) -> Block:
-    dataset = "mnist" if model.startswith("lenet") else "cifar10"
+    dataset = dataset_of(model)
     place = Place("lambda-grid", "crbg", "IV-A", preset, model, dataset)
     cell = place.frozen_cell("crbg", None, validation=HELD_OUT)
     lines = [

@@ -1,7 +1,7 @@
 """How much each layer keeps (CTS Fig. 6). The tickets are drawn and not trained."""
 
 from benchmarks.plan.block import Block, Line
-from benchmarks.plan.place import Place
+from benchmarks.plan.place import Place, on_grid
 from benchmarks.plan.presets import Preset
 from benchmarks.plan.suite import suite
 
@@ -9,7 +9,7 @@ from benchmarks.plan.suite import suite
 @suite
 def layerwise(preset: Preset) -> tuple[Block, ...]:
     return tuple(
-        _panel(preset, model, 0.8**power)
+        _panel(preset, model, on_grid(power))
         for model, powers in preset.grid.items()
         for power in powers
     )
@@ -18,9 +18,9 @@ def layerwise(preset: Preset) -> tuple[Block, ...]:
 def _panel(preset: Preset, model: str, density: float) -> Block:
     place = Place("layerwise", "cts", "Fig. 6", preset, model, "cifar10", judged="drawn")
     lines = (
-        Line("Random", place.cell("random", density, "init")),
-        Line("LTR", place.cell("ltr", density, "rewind")),
-        Line("SynFlow", place.cell("synflow", density, "init")),
+        place.line("random", density, "init"),
+        place.line("ltr", density, "rewind"),
+        place.line("synflow", density, "init"),
         Line("CTS-KL", place.cell("cts", density, "rewind")),
         Line("CTS-loss", place.cell("cts", density, "rewind", objective="loss")),
     )

@@ -10,17 +10,10 @@ from typing import Any
 
 from benchmarks.plan.block import Block, Line
 from benchmarks.plan.cell import Cell
-from benchmarks.plan.place import Place
+from benchmarks.plan.place import Place, on_grid
 from benchmarks.plan.presets import Preset
 from benchmarks.plan.suite import suite
-
-OBJECTIVES = ("loss", "delta_loss", "grad_norm", "kl", "feature", "grad_match")
-# Where a saliency criterion with a name of its own optimises an objective (Section III).
-NAMED_SALIENCY = {
-    "loss": ("SNIP", "snip"),
-    "delta_loss": ("SNIP", "snip"),
-    "grad_norm": ("GraSP", "grasp"),
-}
+from lottery.core.catalogue import OBJECTIVES, SALIENCY_OF, known
 
 
 @suite
@@ -34,14 +27,14 @@ def saliency_gap(preset: Preset) -> tuple[Block, ...]:
 
 
 def _saliency(preset: Preset, model: str, powers: list[int], objective: str) -> Block:
-    label, method = NAMED_SALIENCY[objective]
+    method = SALIENCY_OF[objective]
     place = Place("saliency-gap", "cts", "Fig. 1", preset, model, "cifar10", judged="objectives")
     lines: list[Line] = []
-    for density in (0.8**power for power in powers):
+    for density in map(on_grid, powers):
         lines += [
-            Line(label, place.cell(method, density, "init")),
-            Line("Magnitude", place.cell("magnitude", density, "init")),
-            Line("LTR", _ltr(place, density, "init")),
+            place.line(method, density, "init"),
+            place.line("magnitude", density, "init"),
+            Line(known("ltr").label, _ltr(place, density, "init")),
         ]
     block = _block("Fig. 1", f"{objective} at initialisation, {model}", objective, lines)
     return replace(block, model="vgg16")
@@ -70,20 +63,18 @@ def _panel(
     stated: dict[str, Any] = {} if objective == "kl" else {"objective": objective}
     cts = partial(place.cell, "cts", pruned_at=pruned_at, search="quick", lr_drop=1.0, **stated)
     lines: list[Line] = []
-    for density in (0.8**power for power in powers):
-        if objective in NAMED_SALIENCY:
-            label, method = NAMED_SALIENCY[objective]
-            saliency = place.cell(method, density, pruned_at)
+    for density in map(on_grid, powers):
+        if objective in SALIENCY_OF:
+            saliency = place.line(SALIENCY_OF[objective], density, pruned_at)
         else:
-            label = "Saliency"
-            saliency = place.cell("saliency", density, pruned_at, **stated)
+            saliency = place.line("saliency", density, pruned_at, **stated)
         lines += [
             Line("Quick CTS", cts(density=density)),
             Line("Quick CTS, Lagrange", cts(density=density, gradient_step="lagrange")),
-            Line("LTR", _ltr(place, density, pruned_at)),
-            Line(label, saliency),
-            Line("Magnitude", place.cell("magnitude", density, pruned_at)),
-            Line("Random", place.cell("random", density, pruned_at)),
+            Line(known("ltr").label, _ltr(place, density, pruned_at)),
+            saliency,
+            place.line("magnitude", density, pruned_at),
+            place.line("random", density, pruned_at),
         ]
     where = "initialisation" if pruned_at == "init" else "the rewind point"
     return _block(figure, f"{objective}, drawn at {where}, {model}", objective, lines)

@@ -9,11 +9,11 @@ from typing import Any
 
 from benchmarks.plan.block import Block, Line
 from benchmarks.plan.cell import Cell
-from benchmarks.plan.place import Place
+from benchmarks.plan.place import Place, on_grid
 from benchmarks.plan.presets import Preset
 from benchmarks.plan.suite import suite
 
-DENSITY = 0.8**19  # Table I's
+DENSITY = on_grid(19)  # Table I's
 # Of the search, as the text reads where the authors' code has the defaults.
 SEARCH = {"noise_alone": False, "scale": 1.0, "lambda_by_part": False, "lr_drop": 0.9}
 

@@ -4,17 +4,11 @@ from dataclasses import replace
 
 from benchmarks.plan.block import Block, Line
 from benchmarks.plan.cell import Cell
-from benchmarks.plan.place import Place
+from benchmarks.plan.place import Place, on_grid
 from benchmarks.plan.presets import Preset
 from benchmarks.plan.printed import Printed
 from benchmarks.plan.suite import suite
-
-SHOWN = {
-    "none": "",
-    "shuffle_layerwise": ", shuffled",
-    "reinitialise": ", reinitialised",
-    "invert": ", inverted",
-}
+from lottery.core.catalogue import ABLATIONS, ablations_of
 
 
 @suite
@@ -28,7 +22,7 @@ def sanity_checks(preset: Preset) -> tuple[Block, ...]:
 def _panel(preset: Preset, model: str, powers: list[int], figure: str) -> Block:
     place = Place("sanity-checks", "cts", figure, preset, model, "cifar10")
     lines: list[Line] = []
-    for density in (0.8**power for power in powers):
+    for density in map(on_grid, powers):
         lines += checked("CTS-KL", place.cell("cts", density, "rewind"))
         lines += checked("CTS-loss", place.cell("cts", density, "init", objective="loss"))
         lines += checked("SNIP", place.cell("snip", density, "init"))
@@ -42,13 +36,13 @@ def checked(
     label: str, cell: Cell, printed: Printed | None = None, explained: str = ""
 ) -> list[Line]:
     """A ticket and its ablations, as far as they mean something."""
-    left_out = set()
-    if cell.pruned_at == "rewind":  # weights that are trained already cannot be drawn anew
-        left_out.add("reinitialise")
-    if cell.method in ("ltr", "imp"):  # what earlier levels pruned has no order
-        left_out.add("invert")
-    names = [name for name in SHOWN if name not in left_out]
     return [
-        Line(label + SHOWN[name], replace(cell, ablation=name), printed, explained)
-        for name in names
+        Line(ablated(label, name), replace(cell, ablation=name), printed, explained)
+        for name in ablations_of(cell.method, cell.pruned_at)
     ]
+
+
+def ablated(label: str, ablation: str) -> str:
+    """The label of a ticket's line, or of an ablation's below it."""
+    word = ABLATIONS[ablation].word
+    return f"{label}, {word}" if word else label

@@ -5,9 +5,10 @@ from typing import Any
 
 from benchmarks.plan.block import Block, Line
 from benchmarks.plan.cell import Cell
-from benchmarks.plan.place import DEFAULTS, Place, stated
+from benchmarks.plan.place import Place, dataset_of
 from benchmarks.plan.presets import Preset
 from benchmarks.plan.suite import suite
+from lottery.core.catalogue import known, stated
 from lottery.training.recipe import Recipe
 
 SUITE = "strong-tickets"
@@ -19,11 +20,11 @@ def strong_tickets(preset: Preset) -> tuple[Block, ...]:
 
 
 def _panel(preset: Preset, model: str, densities: list[float]) -> Block:
-    dataset = "mnist" if model.startswith("lenet") else "cifar10"
+    dataset = dataset_of(model)
     place = Place(SUITE, "crbg", "strong tickets", preset, model, dataset, judged="drawn")
     own = place.frozen_cell("crbg", None, judged=None)
     # Every search is as long as CRBG's.
-    epochs = own.options.get("epochs", DEFAULTS["crbg"]["epochs"])
+    epochs = own.options.get("epochs", known("crbg").defaults["epochs"])
 
     def cell(method: str, density: float, variant: str = "", **options: Any) -> Cell:
         found = place.frozen_cell(method, density, variant=variant)

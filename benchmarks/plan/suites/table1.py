@@ -5,10 +5,10 @@ from dataclasses import replace
 
 from benchmarks.plan.block import Block, Line
 from benchmarks.plan.cell import Cell
-from benchmarks.plan.place import Place
+from benchmarks.plan.place import Place, on_grid
 from benchmarks.plan.presets import Preset
 from benchmarks.plan.suite import suite
-from benchmarks.plan.suites.recipe import as_the_text
+from benchmarks.plan.suites.recipe import as_the_text, with_options
 from benchmarks.plan.suites.sanity_checks import checked
 from lottery.core.initialisation import Initialisation
 
@@ -60,10 +60,11 @@ def _short_epsilon(large: Place) -> Cell:
 
 def _cts(preset: Preset) -> Block:
     place = Place("table1", "cts", "I", preset, "resnet20", "cifar10")
-    density = 0.8**19
+    density = on_grid(19)
     # Edge-popup's ticket is trained here, after as many epochs of search: it is cited so.
     trained = Place("table1", "cts", "I", preset, "resnet20", "cifar10", judged="trained")
-    epochs = preset.recipe("resnet20").epochs
+    edge_popup = trained.cell("edge_popup", density, "init")
+    edge_popup = with_options(edge_popup, epochs=edge_popup.recipe.epochs)
     dense = Place("table1", "cts", "text", preset, "resnet20", "cifar10")
     lines = [Line("Dense", dense.cell("dense", 1.0, "init"), dense.printed("dense", "0"))]
     for label, name, cell in (
@@ -71,11 +72,7 @@ def _cts(preset: Preset) -> Block:
         ("SNIP", "snip", place.cell("snip", density, "init")),
         ("GraSP", "grasp", place.cell("grasp", density, "init")),
         ("SynFlow", "synflow", place.cell("synflow", density, "init")),
-        (
-            "Edge-popup, trained",
-            "edge_popup",
-            trained.cell("edge_popup", density, "init", epochs=epochs),
-        ),
+        ("Edge-popup, trained", "edge_popup", edge_popup),
         ("Gem-Miner", "gem_miner", place.cell("gem_miner", density, "init")),
         ("Quick CTS-KL", "cts_quick", place.cell("cts", density, "rewind", search="quick")),
         ("CTS-KL", "cts", place.cell("cts", density, "rewind")),
@@ -109,7 +106,7 @@ EXPLAINED = {
 def _gem_miner(place: Place) -> Cell:
     """Its authors' network, weights and fine-tuning, at the preset's length (Sreenivasan et al.
     2022, their configuration for 1.44%)."""
-    cell = place.cell("gem_miner", 0.8**19, "init", "its own recipe")
+    cell = place.cell("gem_miner", on_grid(19), "init", "its own recipe")
     recipe = replace(
         cell.recipe,
         epochs=round(cell.recipe.epochs * 150 / 160),

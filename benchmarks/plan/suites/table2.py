@@ -1,7 +1,7 @@
 """CRBG's Table II (strong tickets in ResNets) and CTS's Table II (CTS against LTR)."""
 
 from benchmarks.plan.block import Block, Line
-from benchmarks.plan.place import Place
+from benchmarks.plan.place import Place, on_grid
 from benchmarks.plan.presets import Preset
 from benchmarks.plan.suite import suite
 
@@ -28,7 +28,7 @@ def _cts(preset: Preset) -> Block:
     lines = []
     for power, sparsity in ((18, "98.2"), (22, "99.3"), (26, "99.7")):
         for label, method in (("CTS-KL", "cts"), ("LTR", "ltr")):
-            cell = cifar10.cell(method, 0.8**power, "rewind")
+            cell = cifar10.cell(method, on_grid(power), "rewind")
             lines.append(Line(label, cell, cifar10.printed(method, sparsity)))
     for sparsity in ("90.0", "99.0", "99.9"):  # ImageNet is not among the suite's datasets
         for label, method in (("Half CTS-KL", "cts_half"), ("LTR", "ltr")):

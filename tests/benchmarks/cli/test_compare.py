@@ -56,8 +56,6 @@ def compare(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Compare]:
     """Write a method file and compare it; returns the exit status, stdout and stderr."""
-    methods.names()
-    before = dict(methods._found)
     monkeypatch.setattr("benchmarks.cli.compare.get_comparison", lambda name: COMPARISON)
     folders = [
         f"--{name.replace('_', '-')}={tmp_path / name}"
@@ -65,15 +63,14 @@ def compare(
     ]
 
     def run(text: str, *more: str) -> tuple[int, str, str]:
-        methods._found = dict(before)
         method_files.clear()
         (tmp_path / "mine.py").write_text(text)
-        status = main([str(tmp_path / "mine.py"), *more, *folders])
+        with methods.temporarily():
+            status = main([str(tmp_path / "mine.py"), *more, *folders])
         said = capsys.readouterr()
         return status, said.out, said.err
 
     yield run
-    methods._found = before
     method_files.clear()
 
 

@@ -5,7 +5,8 @@ import math
 import pytest
 from scipy import stats
 
-from benchmarks.judge.statistics import holm, interval, least_difference, paired, paired_p
+from benchmarks.judge.statistics import holm, paired, paired_p
+from lottery.core.summary import interval, least_difference
 
 
 def test_interval_by_hand() -> None:

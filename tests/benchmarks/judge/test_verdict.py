@@ -18,9 +18,14 @@ from benchmarks.plan.suites import cells_of
 from benchmarks.results.lookup import Results
 from benchmarks.results.store import Row
 from benchmarks.results.writer import StoreWriter
+from lottery.training.recipe import Recipe
 from tests.benchmarks import made_up
 
-PRESET = Preset("tiny", "made up", (0, 1, 2), "float32", grid={"resnet20": [5, 10]})
+PRESET = Preset(
+    *("tiny", "made up", (0, 1, 2), "float32"),
+    grid={"resnet20": [5, 10]},
+    recipe={"resnet20": Recipe()},
+)
 COMPARISON = Comparison(
     "made-up-1",
     "tickets",

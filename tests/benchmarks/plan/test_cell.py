@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.plan import cell as cells
 from benchmarks.plan.cell import Cell, content_hash, without_defaults
-from benchmarks.plan.presets import get_preset, load_presets
+from benchmarks.plan.presets import get_preset
 from benchmarks.plan.suites import SUITES, cells_of, get_suite
 from benchmarks.run.methods import methods
 from lottery.core.initialisation import Initialisation
@@ -98,7 +98,8 @@ def every_cell() -> list[Cell]:
         cell
         for preset in map(get_preset, ("demo", "quick", "paper"))
         for suite in SUITES
-        for cell in cells_of(get_suite(suite, preset), preset.seeds)
+        for own in [preset.for_suite(suite)]
+        for cell in cells_of(get_suite(suite, own), own.seeds)
     ]
 
 
@@ -113,7 +114,7 @@ def test_no_two_cells_of_a_suite_are_the_same() -> None:
 
 
 def test_table2_has_the_papers_densities_and_values() -> None:
-    crbg, cts = get_suite("table2", load_presets()["paper"])
+    crbg, cts = get_suite("table2", get_preset("paper").for_suite("table2"))
     cells = cells_of([cts], [0])
     assert [c.density for c in cells[::2]] == pytest.approx(
         [0.018014399, 0.0073786976, 0.0030223145]
@@ -131,21 +132,3 @@ def test_table2_has_the_papers_densities_and_values() -> None:
         ("CRBG", 88.0),
         ("CRBG", 83.1),
     ]
-
-
-def test_quick_is_an_eighth_of_the_paper() -> None:
-    paper, quick = (load_presets()[name].recipe("resnet20") for name in ("paper", "quick"))
-    assert (paper.epochs, paper.rewind_epochs, paper.batch_size) == (160, 9, 512)
-    assert quick.epochs == paper.epochs / 8
-    assert quick.rewind_epochs == paper.rewind_epochs / 8
-    assert quick.milestones == paper.milestones
-
-
-def test_a_suites_own_options_leave_those_of_other_methods() -> None:
-    demo = get_preset("demo")
-    own = demo.for_suite("table1")
-    assert own.options("gem_miner", "resnet20") == {"epochs": 15, "freeze_every": 1}
-    assert demo.options("gem_miner", "resnet20") == {}
-    assert own.options("crbg", "lenet-300-100") == demo.options("crbg", "lenet-300-100") != {}
-    assert own.recipe("resnet20").epochs == 16
-    assert own.recipe("lenet-300-100") == demo.recipe("lenet-300-100")

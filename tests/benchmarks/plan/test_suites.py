@@ -10,7 +10,7 @@ from benchmarks.judge.tables.notes import stand_ins
 from benchmarks.plan.presets import get_preset
 from benchmarks.plan.suites import SUITES, get_suite
 from benchmarks.results.store import Row, Store
-from plots.command import FIGURES
+from plots.command import figures_of
 from plots.drawing import draw
 from tests.benchmarks.conftest import Run
 
@@ -26,7 +26,7 @@ def test_a_suite_runs_is_tabled_and_drawn(run: Run, tmp_path: Path, suite: str) 
     (path,) = tmp_path.rglob(f"{suite}.csv")
     assert len(Store(path).rows()) >= 3
     assert path.with_suffix(".md").read_text() in out
-    for suffix, name in FIGURES[suite].items():
+    for suffix, name in figures_of(path).items():
         figure = path.with_name(f"{suite}{suffix}.png")
         draw(name, path, figure)
         assert figure.stat().st_size > 10_000

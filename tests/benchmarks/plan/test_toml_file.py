@@ -18,7 +18,7 @@ seeds = [0, 1]
 precision = "float32"
 grid = { resnet20 = [8] }
 recipe = { resnet20 = { epochs = 12, rewind_epochs = 0.5, batch_size = 128 } }
-options = { cts = { any = { lr = 0.5 } } }
+options = { cts = { lr = 0.5 } }
 """
 
 
@@ -51,7 +51,11 @@ def test_a_good_one_is_read(folder: Path) -> None:
         ("epochs = 12,", "epochs = nan,", "recipe.resnet20.epochs: nan is not a finite number"),
         ("epochs = 12,", "epochs = 12, epoks = 1,", "unknown key in"),
         ("rewind_epochs = 0.5", "rewind_epochs = 50", "recipe.resnet20: rewind_epochs 50"),
-        ("lr = 0.5", "lr = [1]", "options.cts.any.lr: [1] is not"),
+        ('precision = "float32"\n', "", "presets.demo: the key 'precision' is missing"),
+        ("epochs = 12,", "epochs = 0.25,", "recipe.resnet20: rewind_epochs"),
+        ("[presets.demo]", "[presets.demo]\nbased_on = 'demo'", "demo.based_on 'demo'"),
+        ("lr = 0.5", "resnet20.lr = []", "options.cts.resnet20.lr: [] is not"),
+        ("lr = 0.5", "lr = [1]", "options.cts.lr: [1] is not"),
         (
             "[presets.demo]",
             "[presets]\ndemo = 1\n[presets.other]",

@@ -51,20 +51,18 @@ def bench(tmp_path: Path) -> Bench:
 @pytest.fixture
 def draw(tmp_path: Path, bench: Bench) -> Iterator[Draw]:
     """Run a cell of a method that is written into a file."""
-    methods.names()
-    before, files = dict(methods._found), dict(method_files)
+    files = dict(method_files)
 
     def run(body: str, more: str = "", bench: Bench = bench, **changes: Any) -> dict[str, Any]:
-        methods._found = dict(before)
         path = tmp_path / "mine.py"
         lines = "".join(f"    {line}\n" for line in body.strip().splitlines())
         path.write_text(HEAD.format(more=more) + lines)
-        load_file(path)
-        cell = replace(CELL, source=method_files["mine"].source, **changes)
-        return run_cell(cell, bench)[0]
+        with methods.temporarily():
+            load_file(path)
+            cell = replace(CELL, source=method_files["mine"].source, **changes)
+            return run_cell(cell, bench)[0]
 
     yield run
-    methods._found = before
     method_files.clear()
     method_files.update(files)
 
@@ -149,11 +147,11 @@ def test_what_is_promised_is_refused(draw: Draw, body: str, tmp_path: Path) -> N
         ("os._exit(3)", "its process ended with status 3"),
         ("os.kill(os.getpid(), 9)", "its process ended with status -9"),
         ("while True: time.sleep(1)", "longer than the 2 s of --cell-limit"),
-        ("runner.keeper._connection.send_bytes(b'{')", "sent what is no message"),
+        ("runner.keeper._connection.send_bytes(b'{')", "sent no valid message"),
         (
             "state = Resumable(torch.optim.SGD([torch.zeros(1)]))\n"
             "runner.loop('../../up', range(1), print, state)",
-            "a message that is none, of loop '../../up'",
+            "an invalid message, of loop '../../up'",
         ),
     ],
 )

@@ -3,7 +3,7 @@
 import contextlib
 import gc
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,20 +36,17 @@ Draw = Callable[..., Any]
 
 
 @pytest.fixture
-def attempt(tmp_path: Path) -> Iterator[Callable[[Draw], dict[str, Any]]]:
+def attempt(tmp_path: Path) -> Callable[[Draw], dict[str, Any]]:
     """Run a cell of a method."""
-    methods.names()
-    before = dict(methods._found)
 
     def run(draw: Draw) -> dict[str, Any]:
-        methods._found = {**before, "mine": Method("mine", draw)}
         bench = Bench(
             tmp_path, tmp_path / "cache", torch.device("cpu"), "float32", Watch(show=False)
         )
-        return run_cell(replace(CELL, source="mine"), bench)[0]
+        with methods.temporarily({"mine": Method("mine", draw)}):
+            return run_cell(replace(CELL, source="mine"), bench)[0]
 
-    yield run
-    methods._found = before
+    return run
 
 
 def honest(network: Network, data: Data, density: float, generator: torch.Generator) -> Tensor:

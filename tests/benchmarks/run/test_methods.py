@@ -23,10 +23,9 @@ def draw(network, data, density, generator):
 @pytest.fixture(autouse=True)
 def restored() -> Iterator[None]:
     """Leave the registry as it was."""
-    methods.names()
-    found, files = dict(methods._found), dict(method_files)
-    yield
-    methods._found = found
+    files = dict(method_files)
+    with methods.temporarily():
+        yield
     method_files.clear()
     method_files.update(files)
 
@@ -87,8 +86,8 @@ def test_an_edited_file_is_another_source_and_another_cell(tmp_path: Path) -> No
 def test_an_edit_of_the_same_size_in_the_same_second_is_seen(tmp_path: Path) -> None:
     text = DRAW.format(name="mine").replace("generator)", "generator, *, value={})")
     for value in (1, 2):
-        methods._found.pop("mine", None)
-        assert load_file(write(tmp_path, text.format(value))).options == {"value": value}
+        with methods.temporarily():
+            assert load_file(write(tmp_path, text.format(value))).options == {"value": value}
     assert not list(tmp_path.rglob("*.pyc"))
 
 

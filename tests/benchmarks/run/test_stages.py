@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from benchmarks.run.row import Costs
+from benchmarks.run.outcome import Costs
 from benchmarks.run.stages import Spent, Stage, StageKeeper, Stages, Tensors
 from benchmarks.run.watch import Stopped, Watch
 from lottery.core.ticket import write_tensors

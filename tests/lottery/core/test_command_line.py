@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from lottery.core.command_line import parse, status_of
+from lottery.core.command_line import parse, run_command
 from lottery.core.errors import BadInput
 
 
@@ -34,9 +34,9 @@ def test_what_does_not_fit_is_one_line(arguments: list[str], line: str) -> None:
 
 
 def test_bad_input_is_status_2(capsys: pytest.CaptureFixture[str]) -> None:
-    def refuse() -> int:
+    def refuse(options: Options) -> int:
         raise BadInput("density 2 is outside (0, 1]")
 
-    assert status_of(refuse) == 2
+    assert run_command(refuse, Options, "program", []) == 2
     assert capsys.readouterr().err == "error: density 2 is outside (0, 1]\n"
-    assert status_of(lambda: 3) == 3
+    assert run_command(lambda options: options.size, Options, "program", ["--size", "3"]) == 3

@@ -1,4 +1,4 @@
-"""Loops that go on where they were."""
+"""Loops that resume where they stopped."""
 
 from typing import Any
 

@@ -1,0 +1,99 @@
+"""What is known of methods, ablations and objectives without loading any of them: words and rules.
+
+Tables, figures and plans take it from here, so that none of them waits for torch. A method that is
+not here is called by its name. tests/baselines/test_catalogue.py holds it to the code.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class KnownMethod:
+    """A method of the suite.
+
+    Attributes:
+        label: what tables and figures call it.
+        ranks: whether its tickets have scores, without which they cannot be inverted.
+        defaults: of those options that a suite sets for a whole figure.
+    """
+
+    label: str
+    ranks: bool = True
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+
+METHODS = {
+    "dense": KnownMethod("Dense"),
+    "cts": KnownMethod("CTS"),
+    "crbg": KnownMethod("CRBG", defaults={"lam": 0.05, "epochs": 50}),
+    "ltr": KnownMethod("LTR", ranks=False),  # what earlier levels pruned has no order
+    "imp": KnownMethod("IMP", ranks=False),
+    "continuous_sparsification": KnownMethod("Cont. sparsification"),
+    "l0_hard_concrete": KnownMethod("L0 hard concrete"),
+    "gem_miner": KnownMethod("Gem-Miner", defaults={"epochs": 150}),
+    "edge_popup": KnownMethod("Edge-popup", defaults={"epochs": 100}),
+    "edge_popup_epsilon": KnownMethod("Edge-popup, epsilon"),
+    "sparse_vd": KnownMethod("Sparse VD"),
+    "bc_gnj": KnownMethod("BC-GNJ", ranks=False),
+    "bc_ghs": KnownMethod("BC-GHS", ranks=False),
+    "sparse_then_prune": KnownMethod("Sparse then prune"),
+    "snip": KnownMethod("SNIP"),
+    "grasp": KnownMethod("GraSP"),
+    "synflow": KnownMethod("SynFlow"),
+    "saliency": KnownMethod("Saliency"),
+    "magnitude": KnownMethod("Magnitude"),
+    "random": KnownMethod("Random"),
+}
+
+
+def known(method: str) -> KnownMethod:
+    """What is known of a method; a new one is called by its name."""
+    return METHODS.get(method, KnownMethod(method))
+
+
+def stated(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options without those at their default, which take no part in a cell's key."""
+    defaults = known(method).defaults
+    return {name: value for name, value in options.items() if defaults.get(name) != value}
+
+
+@dataclass(frozen=True)
+class KnownAblation:
+    """What an ablation leaves of a ticket, in a word and in a legend's few."""
+
+    word: str
+    legend: str
+
+
+ABLATIONS = {
+    "none": KnownAblation("", "ticket"),
+    "shuffle_layerwise": KnownAblation("shuffled", "shuffled in each layer"),
+    "reinitialise": KnownAblation("reinitialised", "new initial weights"),
+    "invert": KnownAblation("inverted", "lowest scores"),
+}
+
+
+def ablations_of(method: str, pruned_at: str) -> list[str]:
+    """The ablations that mean something for a method's tickets, "none" first.
+
+    Weights that are trained already cannot be drawn anew, and without scores nothing is inverted.
+    """
+    left_out = {"reinitialise"} if pruned_at == "rewind" else set[str]()
+    if not known(method).ranks:
+        left_out.add("invert")
+    return [name for name in ABLATIONS if name not in left_out]
+
+
+# The objectives R of CTS in the order of the paper's figures, and as an axis names them.
+OBJECTIVES = {
+    "loss": "loss",
+    "delta_loss": "relative change of the loss",
+    "grad_norm": "gradient norm (higher is better)",
+    "kl": "reverse KL divergence",
+    "feature": "feature distance",
+    "grad_match": "gradient distance",
+}
+# The saliency criterion with a name of its own that optimises an objective (CTS Section III).
+SALIENCY_OF = {"loss": "snip", "delta_loss": "snip", "grad_norm": "grasp"}

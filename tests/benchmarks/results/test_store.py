@@ -15,6 +15,7 @@ from lottery.core.csv_table import csv_line
 from lottery.core.errors import BadInput
 from tests.benchmarks.made_up import HASH, key, row
 
+WIDTH = len(HEADER)
 LAYER = {"epoch": "", "layer": "fc", "params": "4", "kept": "1"}
 
 

@@ -297,8 +297,17 @@ class _Parser:
         try:
             (fields,) = csv.reader([line], delimiter=self._delimiter, strict=True)
         except (csv.Error, ValueError) as error:
-            raise DamagedFile(f"{self._where()}: {error}") from error
+            raise DamagedFile(f"{self._where()}{self._quoted(line)}: {error}") from error
         return fields
+
+    def _quoted(self, line: str) -> str:
+        """The column in which the line ends within quotation marks, if it does."""
+        try:
+            (fields,) = csv.reader([f'{line}"'], delimiter=self._delimiter, strict=True)
+        except (csv.Error, ValueError):
+            return ""
+        name = self._names[min(len(fields), len(self._names)) - 1]
+        return f", column {name}, a quotation mark is not closed"
 
     def _row(self, fields: Sequence[str]) -> Row:
         if len(fields) != len(self._names):

@@ -72,12 +72,10 @@ class Ticket:
                 isinstance(value, str) for value in provenance.values()
             ):
                 raise ValueError("its provenance is no table of texts")
-            if ("weights" in tensors) != ("rest" in tensors):
-                raise ValueError("it has weights without the rest, or the rest without weights")
             for name in tensors.keys() - {"mask"}:
                 if name not in ("weights", "rest", "scores"):
                     raise ValueError(f"it has a tensor {name!r}")
-                if tensors[name].dtype not in (torch.float32, torch.float64):
+                if not tensors[name].is_floating_point() or tensors[name].element_size() < 2:
                     raise ValueError(f"its {name} are {tensors[name].dtype}")
             for name in ("weights", "scores"):
                 if name in tensors and tensors[name].shape != (layout.total,):

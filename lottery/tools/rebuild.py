@@ -58,4 +58,6 @@ def rebuild(ticket: Ticket) -> Network:
     rest = ticket.rest
     if ticket.weights is not None and (rest is None or rest.shape != network.rest.shape):
         raise BadInput(f"the ticket's rest does not fit {said['model']} on {said['dataset']}")
+    if ticket.weights is not None and ticket.weights.dtype != network.weights.dtype:
+        raise BadInput(f"the ticket's weights are {ticket.weights.dtype}, not float32")
     return network if ticket.weights is None else network.at(ticket.weights, ticket.rest)

@@ -32,5 +32,6 @@ def row(name: str, **values: object) -> dict[str, str]:
             "variant": "",
             "architecture": "",
         },
+        **{"variant": "", "architecture": ""},
         **{name: str(value) for name, value in values.items()},
     }

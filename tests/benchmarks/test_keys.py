@@ -35,4 +35,4 @@ def test_a_change_is_named(now: dict[str, keys.Listed]) -> None:
     assert line.endswith(now["demo table2"].first_seed[some])
     fewer = {name: suite for name, suite in now.items() if name != "paper table3"}
     assert keys.changes(fewer, text) == ["paper table3: no longer there"]
-    assert keys.changes(now, keys.text_of(fewer))[0].startswith("paper table3: 9 cells ")
+    assert keys.changes(now, keys.text_of(fewer))[0].startswith("paper table3: 12 cells ")

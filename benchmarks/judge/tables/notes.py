@@ -33,13 +33,10 @@ def stand_ins(block: Block, preset: Preset) -> str:
     """Says plainly where a preset runs something else than the paper did."""
     swaps = {}
     for line in block.lines:
-        if line.cell and line.printed:
-            swaps[line.printed.dataset] = line.cell.dataset
-            swaps[line.printed.model] = line.cell.model
-        elif line.cell:
-            swaps[block.dataset] = line.cell.dataset
-            if block.model:
-                swaps[block.model] = line.cell.model
+        if line.cell:
+            task = line.printed or block
+            for name, table in ((task.dataset, preset.datasets), (task.model, preset.models)):
+                swaps[name] = table.get(name, name)
     parts = [f"Preset {preset.name}: {preset.description}."]
     said = [f"{mine} stands in for {name}" for name, mine in swaps.items() if mine != name]
     if said:

@@ -145,12 +145,12 @@ def test_a_failing_method_leaves_the_rest_and_is_named(compare: Compare, tmp_pat
     density = 0.8**14
     line = (
         f"error: {file}: mine lenet-300-100 digits density {density:.4g} seed 0 failed: "
-        "RuntimeError: two lines of text (line 9); its traceback: "
+        "RuntimeError: two lines of text (line 10); its traceback: "
     )
     (said,) = [found for found in err.splitlines() if found.startswith(line)]
     kept = Path(said.removeprefix(line))
     assert kept.parent == tmp_path / "cache_root" / "failures"
-    assert f'File "{file}", line 9, in draw' in kept.read_text()
+    assert f'File "{file}", line 10, in draw' in kept.read_text()
     rows = table(tmp_path)
     assert len(rows) == (4 + 2) + 2, "the other density and the baselines are there"
     assert f"(4 cells): mine lenet-300-100 digits density {density:.4g}, seed 0;" in out

@@ -15,6 +15,7 @@ from lottery.core.csv_table import csv_line
 from lottery.core.errors import BadInput
 from tests.benchmarks.made_up import HASH, key, row
 
+WIDTH = len(HEADER)
 LAYER = {"epoch": "", "layer": "fc", "params": "4", "kept": "1"}
 
 
@@ -168,6 +169,9 @@ def test_what_is_unambiguous_is_read_right(
     assert not list(tmp_path.glob("*.partial"))
 
 
+WIDTH = len(HEADER)
+
+
 def in_line_2(old: str, new: str) -> Callable[[list[str]], None]:
     def change(lines: list[str]) -> None:
         lines[2] = lines[2].replace(old, new)
@@ -178,14 +182,14 @@ def in_line_2(old: str, new: str) -> Callable[[list[str]], None]:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (in_line_2("resnet20", '"resnet20'), ["row 2"]),
-        (in_line_2("93.5", "93,5"), ["row 2", "44 values for 43 columns"]),
+        (in_line_2("resnet20", '"resnet20'), ["row 2 (line 3), column model, a quotation mark"]),
+        (in_line_2("93.5", "93,5"), ["row 2", f"{WIDTH + 1} values for {WIDTH} columns"]),
         (in_line_2("93.5", "much"), ["row 2 (line 3), column accuracy: 'much' is not a number"]),
         (in_line_2("93.5", "n\0n"), ["column accuracy: 'n\\x00n'"]),
         (in_line_2("cpu", "c\0u"), ["column device"]),
         (in_line_2("snip", "../snip"), ["column method"]),
         (in_line_2("93.5", "x" * 200_000), ["row 2"]),
-        (lambda lines: lines.insert(1, "s,cts"), ["row 1 (line 2): 2 values for 43 columns"]),
+        (lambda lines: lines.insert(1, "s,cts"), [f"row 1 (line 2): 2 values for {WIDTH} columns"]),
         (lambda lines: lines.extend(["a,b"] * 1200), ["row 4"]),
         (lambda lines: lines.__setitem__(0, lines[0].replace("options", "seed")), ["'seed' twice"]),
     ],

@@ -33,6 +33,7 @@ class Block:
         objective: shown by density in place of accuracy; empty for accuracy.
         dataset: as the paper names it.
         model: likewise, where the figure is of one alone that the preset may leave out.
+        drawn: whether the accuracy of tickets as they were drawn is shown too.
     """
 
     paper: str
@@ -43,6 +44,7 @@ class Block:
     objective: str = ""
     dataset: str = "cifar10"
     model: str = ""
+    drawn: bool = False
 
     @property
     def tickets(self) -> list[Line]:

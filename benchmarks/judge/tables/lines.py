@@ -24,11 +24,14 @@ def by_line(block: Block, results: Results) -> Table:
 def _line(line: Line, block: Block, results: Results) -> dict[str, str]:
     cell, printed, rows = line.cell, line.printed, results.rows(line.cell)
     metric = printed.metric if printed else "accuracy"
-    names = ("sparsity", "architecture", "accuracy", "passes", "epochs", "time")
+    names = ("sparsity", "architecture", "drawn", "accuracy", "passes", "epochs", "time")
     measured = dict.fromkeys(names, NONE)
     if rows:
         measured["sparsity"] = sparsity(100 * (1 - mean(float(row["density"]) for row in rows)))
         measured["accuracy"] = average([float(row[metric]) for row in rows])
+        if block.drawn:
+            before = [float(row["accuracy_before_training"]) for row in rows]
+            measured["drawn"] = average(before)
         measured["epochs"] = f"{mean(_total(row, 'epochs') for row in rows):.0f}"
         measured["time"] = minutes(mean(_total(row, "seconds") for row in rows) / 60)
     elif cell:
@@ -54,6 +57,7 @@ def _line(line: Line, block: Block, results: Results) -> dict[str, str]:
         "dataset": cell.dataset if cell else printed.dataset if printed else NONE,
         "sparsity": measured["sparsity"],
         "inputs left": measured["architecture"],
+        "as drawn %": measured["drawn"],
         "accuracy %": measured["accuracy"],
         "paper %": f"{printed.value:.1f}{METRICS[metric]}" if printed else NONE,
         "difference": f"{agrees.difference:+.1f}" if agrees else NONE,

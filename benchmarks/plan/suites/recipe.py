@@ -56,7 +56,7 @@ def _block(place: Place, method: str) -> Block:
         for label, cell in switches.items()
     )
     title = f"the choices behind {name} at 1.44% density"
-    return Block("cts", "Table I", title, lines)
+    return Block("cts", "Table I", title, lines, drawn=True)
 
 
 def with_options(cell: Cell, **options: Any) -> Cell:

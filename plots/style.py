@@ -171,7 +171,8 @@ def shared_legend(figure: Figure) -> None:
     """One legend below all panels, of the lines in any of them."""
     handles: dict[str, Any] = {}
     for ax in figure.axes:
-        handles |= dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
+        lines, labels = ax.get_legend_handles_labels()
+        handles |= dict(zip(labels, lines, strict=True))
     figure.legend(
         [*handles.values()],
         [*handles],

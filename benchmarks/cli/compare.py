@@ -26,8 +26,6 @@ class Options(RunOptions):
 
     method: tyro.conf.Positional[str] = ""
     """A Python file that registers one method, or the name of one that is installed."""
-    method_file: str = ""
-    """The same, by name."""
     comparison: str = DEFAULT
     """The frozen comparison, of benchmarks/plan/comparisons."""
 
@@ -42,7 +40,9 @@ def _main(options: Options) -> int:
     preset = comparison.preset(options.preset)
     seeds = parse_seeds(options.seeds) or preset.seeds
     job = options.job(preset.precision)
-    candidate = candidate_of(named(_asked(options)), comparison.name)
+    if not options.method:
+        raise BadInput("give a method: a Python file, or the name of one that is installed")
+    candidate = candidate_of(named(options.method), comparison.name)
     everything = cells_of(comparison.blocks(preset, candidate), seeds)
     cells = select(everything, options.only, FILTERS)
     path = options.results / preset.name / f"{comparison.name}.csv"
@@ -57,17 +57,6 @@ def _main(options: Options) -> int:
     write_beside(folder / f"{candidate.name}.csv", verdict.csv())
     print(text)
     return status
-
-
-def _asked(options: Options) -> str:
-    """The method as it was given.
-
-    Raises:
-        BadInput: none or two were.
-    """
-    if bool(options.method) == bool(options.method_file):
-        raise BadInput("give one method: a Python file, or the name of one that is installed")
-    return options.method or options.method_file
 
 
 def candidate_of(method: Method, comparison: str) -> Candidate:

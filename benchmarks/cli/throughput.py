@@ -20,7 +20,7 @@ from benchmarks.run.devices import choose_device, choose_precision, device_name
 from benchmarks.run.estimate import forward_flops
 from benchmarks.run.runtime import tuned_processor
 from benchmarks.throughput.roofline import peak_memory, reset_peak_memory, roofline_seconds
-from benchmarks.throughput.workloads import GATES, WORKS, Task, seconds_per_step
+from benchmarks.throughput.workloads import GATES, WORKLOADS, Task, seconds_per_step
 from lottery.core.csv_table import TEXT, Schema, number, read_csv
 from lottery.core.errors import BadInput
 from lottery.core.files import lock_file, require_writable, write_text
@@ -94,7 +94,7 @@ def _points(preset: Preset) -> list[Point]:
         Point(model, dataset_of(model), batch_size, work)
         for model, sizes in preset.throughput.items()
         for batch_size in sizes
-        for work in WORKS
+        for work in WORKLOADS
     ]
 
 
@@ -116,7 +116,7 @@ def _measure(
     first, facts = points[0], DATASETS[points[0].dataset]
     flops = first.batch_size * forward_flops(first.model, first.dataset)
     for point in points:
-        work, forwards = WORKS[point.work]
+        work, forwards = WORKLOADS[point.work]
         task, plain = (
             Task.made_up(point.model, facts, point.batch_size, device, precision, plain=p)
             for p in (False, True)

@@ -90,7 +90,8 @@ class Cell:
         if "initialisation" in kept:
             kept["initialisation"] = without_defaults(self.initialisation)
         kept |= {"recipe": without_defaults(self.recipe), "protocol": PROTOCOL}
-        if revision := sum(self.method == m and getattr(self, f) == v for m, f, v in REVISED):
+        rules = [(f, v) for method, f, v in REVISED if method == self.method]
+        if revision := len([v for f, v in rules if getattr(self, f) == v]):
             kept["revision"] = revision
         return kept
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Any
 
 from benchmarks.plan.toml_file import PRESET, read_toml, table_of
@@ -98,8 +99,16 @@ class Preset:
 
 @cache
 def load_presets() -> dict[str, Preset]:
-    """All presets by name."""
-    file = files("benchmarks.plan").joinpath("presets.toml")
+    """The suite's presets by name."""
+    return presets_of(files("benchmarks.plan").joinpath("presets.toml"))
+
+
+def presets_of(file: Traversable) -> dict[str, Preset]:
+    """The presets of a file, by name.
+
+    Raises:
+        BadInput: it cannot be read, or does not hold presets; the text names the file and the key.
+    """
     tables = read_toml(file)
     table_of(PRESET)(tables, f"{file}, presets")
     return read_presets(tables, str(file))
@@ -154,7 +163,7 @@ def _on_top(
     for model, choices in fields.get("recipe", {}).items():
         try:
             recipes[model] = adapted(base.recipe.get(model, Recipe()), choices)
-        except ValueError as error:
+        except (ValueError, TypeError, ArithmeticError) as error:
             raise BadInput(f"recipe.{model}: {error}") from error
     return {**fields, "recipe": recipes}
 

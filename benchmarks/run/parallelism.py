@@ -11,8 +11,8 @@ from benchmarks.plan.cell import Cell
 from benchmarks.run.estimate import forward_flops
 
 # Operations of an image's forward pass below which threads mostly wait for each other.
-SMALL = 2.5e7
-MOST = 8
+SMALL_FORWARD_FLOPS = 2.5e7
+MAX_JOBS = 8
 
 
 def choose_jobs(asked: int | None, cells: Sequence[Cell], device: torch.device) -> int:
@@ -27,10 +27,10 @@ def choose_jobs(asked: int | None, cells: Sequence[Cell], device: torch.device) 
         return max(1, min(asked, len(cells), os.cpu_count() or 1, _free_memory() // 2**30))
     jobs = cores = torch.get_num_threads()
     if device.type == "cuda":
-        jobs = min(cores // 2, torch.cuda.mem_get_info(device)[0] // 2**34, MOST // 2)
+        jobs = min(cores // 2, torch.cuda.mem_get_info(device)[0] // 2**34, MAX_JOBS // 2)
     elif not all(is_small(cell) for cell in cells):
         jobs = 1
-    return max(1, min(jobs, len(cells), MOST))
+    return max(1, min(jobs, len(cells), MAX_JOBS))
 
 
 def _free_memory() -> int:
@@ -45,7 +45,7 @@ def _free_memory() -> int:
 
 def is_small(cell: Cell) -> bool:
     """Whether threads would mostly wait for each other in a step of this cell."""
-    return forward_flops(cell.model, cell.dataset) < SMALL
+    return forward_flops(cell.model, cell.dataset) < SMALL_FORWARD_FLOPS
 
 
 @contextmanager

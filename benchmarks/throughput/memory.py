@@ -73,7 +73,7 @@ def measure(options: Options) -> str:
 
 
 def peak() -> float:
-    """Largest resident memory of this process so far, in MiB; NaN where nobody counts."""
+    """Largest resident memory of this process so far, in MiB; NaN where that is unknown."""
     found = peak_memory(torch.device("cpu"))
     return math.nan if found is None else found / MIB
 

@@ -74,7 +74,7 @@ def reset_peak_memory(device: torch.device) -> None:
 
 
 def peak_memory(device: torch.device) -> int | None:
-    """Bytes: at most allocated on a GPU, at most resident on a CPU; None where nobody counts."""
+    """Bytes: at most allocated on a GPU, at most resident on a CPU; None where that is unknown."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     status = Path("/proc/self/status")

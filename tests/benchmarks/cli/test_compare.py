@@ -70,7 +70,8 @@ def compare(
         said = capsys.readouterr()
         return status, said.out, said.err
 
-    yield run
+    with methods.temporarily():  # tests also run the command by themselves
+        yield run
     method_files.clear()
 
 
@@ -180,15 +181,17 @@ def test_processes_load_the_file_too(compare: Compare, tmp_path: Path) -> None:
     assert len(table(tmp_path)) == 2 * (4 + 2)
 
 
-def test_the_file_may_be_given_by_name_and_the_method_too(
+def test_a_method_is_given_as_a_file_or_by_name(
     compare: Compare, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     wanted = ["--list", f"--results={tmp_path / 'results'}"]
     (tmp_path / "mine.py").write_text(MAGNITUDE)
-    assert main(["--method-file", str(tmp_path / "mine.py"), *wanted]) == 0
+    assert main([str(tmp_path / "mine.py"), *wanted]) == 0
     assert capsys.readouterr().out.count(" mine lenet") == 16
     assert main(["snip", *wanted]) == 0
     assert capsys.readouterr().out.count(" snip lenet") == 16
+    assert main(wanted) == 2
+    assert capsys.readouterr().err.startswith("error: give a method: a Python file, or the name")
     assert main(["snipp", *wanted]) == 2
     assert "unknown method 'snipp': did you mean snip" in capsys.readouterr().err
 
@@ -207,7 +210,6 @@ def test_list_runs_nothing(compare: Compare, tmp_path: Path) -> None:
         ("raise ValueError('no')", (), "mine.py does not load: ValueError: no"),
         (HEAD.replace('"mine"', '"free", sets_density=False') + "    pass", (), "its own density"),
         (MAGNITUDE, ("--preset", "dmo"), "unknown preset of tiny-1 'dmo'"),
-        (MAGNITUDE, ("--method-file", "other.py"), "give one method"),
         (MAGNITUDE, ("--only", "method=mien"), "did you mean mine?"),
         (MAGNITUDE, ("--time-budget", "soon"), "time budget 'soon'"),
     ],

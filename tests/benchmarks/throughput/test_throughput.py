@@ -11,7 +11,14 @@ from torch import nn
 
 from benchmarks.cli import throughput
 from benchmarks.throughput.roofline import activation_elements, peak_memory, reset_peak_memory
-from benchmarks.throughput.workloads import WARM_UP, WORKS, Clock, Enough, Task, seconds_per_step
+from benchmarks.throughput.workloads import (
+    WARM_UP,
+    WORKLOADS,
+    Clock,
+    Enough,
+    Task,
+    seconds_per_step,
+)
 from lottery.core.network import Network
 from lottery.data import DATASETS
 from lottery.training.loop import Resumable, run_steps
@@ -52,11 +59,11 @@ def test_plain_means_float32_and_nchw_and_the_engine_neither() -> None:
         assert x.is_contiguous(memory_format=torch.channels_last) != is_plain
 
 
-@pytest.mark.parametrize("name", WORKS)
+@pytest.mark.parametrize("name", WORKLOADS)
 def test_every_kind_of_work_is_timed_and_leaves_the_weights(name: str) -> None:
     here = task(plain=False)
     before = here.network.weights.clone()
-    work, _ = WORKS[name]
+    work, _ = WORKLOADS[name]
     assert seconds_per_step(work, here, 2) > 0
     assert torch.equal(here.network.weights, before)
 
@@ -88,13 +95,13 @@ def test_the_command_keeps_rows_and_measures_again_what_is_asked(
     assert "of a CTS-KL search step" in out
     path = tmp_path / "results" / "tiny" / "throughput.csv"
     first = pd.read_csv(path)
-    assert list(first["work"]) == list(WORKS)
+    assert list(first["work"]) == list(WORKLOADS)
     assert (first["times_plain"] > 0).all()
     assert run("throughput", "--preset", "tiny", "--only", "work=CRBG search")[0] == 0
     second = pd.read_csv(path)
     assert sorted(second["work"]) == sorted(first["work"])
     # The others' rows are those of before.
-    assert len(first.merge(second)) >= len(WORKS) - 1
+    assert len(first.merge(second)) >= len(WORKLOADS) - 1
     draw("throughput", path, path.with_suffix(".png"))
     status, _, err = run("throughput", "--preset", "tiny", "--only", "work=CRGB search")
     assert status == 2

@@ -1,5 +1,6 @@
 """Whether a line of a table agrees with what its paper prints."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
 from typing import Final, Literal
@@ -28,7 +29,10 @@ class Agreement:
 
 
 def agreement(line: Line, results: Results) -> Agreement | None:
-    """How a line agrees; None where one of the two numbers is missing or is of another task."""
+    """How a line agrees; None where one of the two numbers is missing or is of another task.
+
+    A method that decides the sparsity has to meet the printed one too.
+    """
     cell, printed, rows = line.cell, line.printed, results.rows(line.cell)
     if not (cell and printed and rows) or cell.dataset != printed.dataset:
         return None
@@ -36,7 +40,15 @@ def agreement(line: Line, results: Results) -> Agreement | None:
     difference = mean(values) - printed.value
     if cell.preset != "paper":
         return Agreement(difference, None)
-    tolerance = max(WITHIN, 2 * stdev(values) if len(values) > 1 else 0.0)
-    if abs(difference) <= tolerance:
+    agrees = _within(values, printed.value)
+    if cell.density is None and printed.sparsity is not None:  # it chose the sparsity too
+        sparsities = [100 * (1 - float(row["density"])) for row in rows]
+        agrees &= _within(sparsities, printed.sparsity)
+    if agrees:
         return Agreement(difference, REPRODUCED)
     return Agreement(difference, EXPLAINED if line.explained else NOT)
+
+
+def _within(values: Sequence[float], printed: float) -> bool:
+    tolerance = max(WITHIN, 2 * stdev(values) if len(values) > 1 else 0.0)
+    return abs(mean(values) - printed) <= tolerance

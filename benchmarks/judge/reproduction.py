@@ -26,8 +26,8 @@ def reproduction(tables: Iterable[tuple[Block, Results]]) -> Section:
     lead = f"{run} of {len(lines)} printed numbers were measured at the papers' scale"
     note = (
         f"Reproduced: within {WITHIN:g} point of the printed value, or two standard deviations "
-        "over seeds where that is more. Explained: the printed value is of another method or "
-        "setting, as the table's notes say."
+        "over seeds where that is more; and so the sparsity of a method that decides it. "
+        "Explained: the printed value is of another method or setting, as the table's notes say."
     )
     lead += f": {counts}." if counts else "."
     return Section("Printed numbers, measured", (Table(HEADERS, lines),), (note,), lead)

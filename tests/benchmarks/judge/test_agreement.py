@@ -58,6 +58,23 @@ def test_a_line_agrees_within_a_point_or_two_deviations(
     assert found.outcome == outcome
 
 
+@pytest.mark.parametrize(
+    ("density", "outcome"), [(0.55, REPRODUCED), (0.541, REPRODUCED), (0.53, NOT)]
+)
+def test_a_method_that_decides_the_sparsity_has_to_meet_it(
+    tmp_path: Path, density: float, outcome: str
+) -> None:
+    """CRBG prints 96% at 45% sparsity."""
+    block = get_suite("table1", get_preset("paper").for_suite("table1"))[0]
+    line = next(line for line in block.lines if line.label == "CRBG (frozen)")
+    assert line.cell
+    store = StoreWriter(tmp_path / "table1.csv")
+    store.append(made_up.row("", cell_key=line.cell.key, accuracy=95.5, density=density))
+    found = agreement(line, Results(store, [0]))
+    assert found
+    assert found.outcome == outcome
+
+
 def test_at_another_length_the_difference_is_all_that_is_said(tmp_path: Path) -> None:
     line = line_of("SNIP", "quick")
     found = agreement(line, results(tmp_path, line, [67.73]))

@@ -6,6 +6,7 @@ Every step is checkpointed, so that a kill at any moment finds a checkpoint to r
 import os
 import resource
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from lottery.core import entry
 from lottery.training.recipe import Recipe
 
 LENET = "lenet-300-100"
+SHORT = Recipe(epochs=4, rewind_epochs=0, batch_size=128, gradient="mean_clipped")
 TINY = Preset(
     name="tiny",
     description="seconds, for tests",
@@ -28,9 +30,9 @@ TINY = Preset(
         "swin_t": "swin_mini",
     },
     recipe={
-        "resnet20": Recipe(epochs=4, rewind_epochs=1, batch_size=128),
-        LENET: Recipe(epochs=4, rewind_epochs=0, batch_size=128),
-        **dict.fromkeys(("swin_t", "vit_base"), Recipe(epochs=1, rewind_epochs=0, batch_size=128)),
+        "resnet20": replace(SHORT, rewind_epochs=1),
+        LENET: SHORT,
+        **dict.fromkeys(("swin_t", "vit_base"), replace(SHORT, epochs=1)),
     },
     grid={"resnet20": [6]},
     throughput={LENET: [16]},

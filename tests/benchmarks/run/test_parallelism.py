@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from benchmarks.plan.cell import Cell
+from benchmarks.run import parallelism
 from benchmarks.run.parallelism import choose_jobs, threads
 from lottery.training.recipe import Recipe
 
@@ -19,14 +20,22 @@ LARGE = replace(SMALL, dataset="cifar10")
 
 
 @pytest.fixture(autouse=True)
-def four_cores() -> Iterator[None]:
+def four_cores(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
     torch.set_num_threads(4)
     yield
     torch.set_num_threads(1)
 
 
-def test_as_many_processes_as_asked() -> None:
-    assert choose_jobs(3, [SMALL], CPU) == choose_jobs(3, [LARGE] * 9, CPU) == 3
+def test_as_many_processes_as_asked_but_no_more_than_cells_or_cores() -> None:
+    assert choose_jobs(3, [SMALL] * 3, CPU) == choose_jobs(3, [LARGE] * 9, CPU) == 3
+    assert choose_jobs(3, [SMALL], CPU) == 1
+    assert choose_jobs(100_000, [LARGE] * 9, CPU) == 4
+
+
+def test_every_process_has_a_gibibyte(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallelism, "_free_memory", lambda: 5 * 2**29)
+    assert choose_jobs(4, [SMALL] * 9, CPU) == 2
 
 
 @pytest.mark.parametrize(

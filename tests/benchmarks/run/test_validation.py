@@ -17,7 +17,7 @@ CELL = Cell("table2", "cts", "II", "demo", "cts", "resnet20", "digits", 0.5, "re
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"density": 1e-9}, "density 1e-09 keeps none of 270608 weights"),
+        ({"density": 1e-9}, "density 1e-09 keeps none of 291088 weights"),
         ({"density": 1.5}, r"density 1.5 is outside \(0, 1\]"),
         ({"density": 0.0}, r"density 0.0 is outside \(0, 1\]"),
         ({"method": "ctz"}, "unknown method 'ctz': did you mean cts"),

@@ -32,9 +32,9 @@ class Initialisation:
     kept: float = 1.0
 
     def __post_init__(self) -> None:
-        check_name("initial weights", self.weights, WEIGHTS)
-        check_name("norm scale", self.norm_scale, NORM_SCALES)
-        check_name("initial bias", self.bias, BIASES)
+        check_name("weights", self.weights, WEIGHTS)
+        check_name("norm_scale", self.norm_scale, NORM_SCALES)
+        check_name("bias", self.bias, BIASES)
 
     def facts(self) -> dict[str, str]:
         """As texts by name, for a ticket's provenance."""

@@ -33,10 +33,13 @@ def stand_ins(block: Block, preset: Preset) -> str:
     """Says plainly where a preset runs something else than the paper did."""
     swaps = {}
     for line in block.lines:
-        if line.cell:
-            task = line.printed or block
-            for name, table in ((task.dataset, preset.datasets), (task.model, preset.models)):
-                swaps[name] = table.get(name, name)
+        if line.cell and (printed := line.printed):  # variants of a model stand in for nothing
+            swaps[printed.dataset] = preset.datasets.get(printed.dataset, printed.dataset)
+            swaps[printed.model] = preset.models.get(printed.model, printed.model)
+        elif line.cell:
+            swaps[block.dataset] = line.cell.dataset
+            if block.model:
+                swaps[block.model] = line.cell.model
     parts = [f"Preset {preset.name}: {preset.description}."]
     said = [f"{mine} stands in for {name}" for name, mine in swaps.items() if mine != name]
     if said:

@@ -31,7 +31,7 @@ def _block(place: Place, method: str) -> Block:
     printed = place.printed(method, "98.56")
     other = {"mean_clipped": "sum_clipped_all", "sum_clipped_all": "mean_clipped"}
     switches = {
-        "as the authors' code": cell,
+        "the preset's recipe": cell,  # the authors' code, but for what a short schedule cannot use
         "one part a batch": with_recipe(cell, replicas=1),
         f"gradient {other[cell.recipe.gradient]}": with_recipe(
             cell, gradient=other[cell.recipe.gradient]

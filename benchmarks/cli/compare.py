@@ -8,6 +8,7 @@ import tyro
 from benchmarks.cli.bringing import bring, write_beside
 from benchmarks.cli.filters import FILTERS, select
 from benchmarks.cli.options import RunOptions, parse_seeds
+from benchmarks.cli.terminal import show
 from benchmarks.judge.tables import markdown
 from benchmarks.judge.verdict import judge
 from benchmarks.plan.comparison import DEFAULT, Candidate, get_comparison
@@ -56,7 +57,7 @@ def _main(options: Options) -> int:
     text = markdown(verdict.sections)
     write_beside(folder / f"{candidate.name}.md", text)
     write_beside(folder / f"{candidate.name}.csv", verdict.csv())
-    print(text)
+    show(verdict.sections, folder / f"{candidate.name}.md")
     return status
 
 

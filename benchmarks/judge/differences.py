@@ -128,15 +128,15 @@ def _difference(
 
 def _judged(family: Sequence[Difference]) -> tuple[Difference, ...]:
     """What is said of each of some differences, corrected for their number."""
-    p_values = {str(i): d.p for i, d in enumerate(family) if not math.isnan(d.p)}
+    p_values = {i: d.p for i, d in enumerate(family) if not math.isnan(d.p)}
     corrected, levels = hochberg(p_values), hochberg_levels(p_values)
     found = []
     for i, difference in enumerate(family):
-        judged = replace(difference, p=corrected.get(str(i), math.nan))
+        judged = replace(difference, p=corrected.get(i, math.nan))
         judged = replace(judged, outcome=_outcome(judged))
         if judged.p >= LEVEL:
             effect = judged.mean / stdev(judged.by_seed.values())
-            judged = replace(judged, seeds_to_tell=seeds_to_tell(effect, levels[str(i)]))
+            judged = replace(judged, seeds_to_tell=seeds_to_tell(effect, levels[i]))
         found.append(judged)
     return tuple(found)
 

@@ -2,8 +2,8 @@
 
 import math
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
-from typing import Final, Literal
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Final, Literal, TypeVar
 
 from lottery.core.summary import LEVEL
 
@@ -11,6 +11,8 @@ FEW: Final = "not enough seeds to tell"
 UNCLEAR: Final = "not told apart"
 POWER = 0.8  # the chance of telling a difference with the number of seeds that is named for it
 MOST_SEEDS = 100  # more are not named
+
+K = TypeVar("K", bound=Hashable)
 
 
 def paired_p(differences: Sequence[float], alternative: Literal["two-sided", "greater"]) -> float:
@@ -34,20 +36,20 @@ def paired(mine: Mapping[int, float], theirs: Mapping[int, float]) -> dict[int, 
     return {seed: round(mine[seed] - theirs[seed], 6) for seed in common}
 
 
-def hochberg_levels(p_values: Mapping[str, float]) -> dict[str, float]:
+def hochberg_levels(p_values: Mapping[K, float]) -> dict[K, float]:
     """At what level each of several tests is made: 5%, divided by its place counted from the
     largest p-value (Hochberg 1988)."""
     order = sorted(p_values, key=lambda name: p_values[name], reverse=True)
     return {name: LEVEL / (i + 1) for i, name in enumerate(order)}
 
 
-def hochberg(p_values: Mapping[str, float]) -> dict[str, float]:
+def hochberg(p_values: Mapping[K, float]) -> dict[K, float]:
     """Hochberg's correction: the i-th largest p-value times i, and no more than those above it.
 
     It bounds the chance of any wrong claim where the tests depend positively on each other, as
     those of one candidate against several baselines do; docs/verdict.md tries it.
     """
-    corrected: dict[str, float] = {}
+    corrected: dict[K, float] = {}
     least = 1.0
     for name, level in hochberg_levels(p_values).items():  # from the largest p-value down
         least = min(least, p_values[name] * LEVEL / level)

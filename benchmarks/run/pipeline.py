@@ -32,6 +32,7 @@ from benchmarks.run.side_tables import make_details
 from benchmarks.run.stages import Spent, Stage, StageKeeper, Stages
 from benchmarks.run.watch import Watch
 from lottery.core.ablations import ablate
+from lottery.core.choices import Precision
 from lottery.core.finite import require_finite, require_finite_values
 from lottery.core.mask import Mask
 from lottery.core.network import Network
@@ -60,7 +61,7 @@ class Bench:
     data_root: Path
     cache_root: Path
     device: torch.device
-    precision: str
+    precision: Precision
     watch: Watch
     cached_only: bool = False
     cell_limit: float = 86400.0

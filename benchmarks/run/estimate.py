@@ -10,6 +10,7 @@ import torch
 
 from benchmarks.plan.cell import Cell, without_defaults
 from benchmarks.run.methods import is_trained, methods
+from lottery.core.choices import Precision
 from lottery.data import DATASETS
 from lottery.models.zoo import build
 
@@ -31,7 +32,7 @@ class Piece:
     seconds: float
 
 
-def pieces(cell: Cell, device: torch.device, precision: str) -> list[Piece]:
+def pieces(cell: Cell, device: torch.device, precision: Precision) -> list[Piece]:
     """Pretraining, search and training of a cell, as far as each is needed."""
     recipe, method = cell.recipe, methods[cell.method]
     rewind = recipe.rewind_epochs if cell.drawn_at == "rewind" else 0.0
@@ -60,7 +61,7 @@ def _piece(
     batch_size: int,
     cell: Cell,
     device: torch.device,
-    precision: str,
+    precision: Precision,
 ) -> Piece:
     size = DATASETS[cell.dataset].train_size
     batch = min(batch_size, size)
@@ -71,7 +72,7 @@ def _piece(
 
 
 def listing(
-    cells: Sequence[Cell], done: Collection[str], device: torch.device, precision: str
+    cells: Sequence[Cell], done: Collection[str], device: torch.device, precision: Precision
 ) -> str:
     """The cells by key, what each costs beyond those above it, and which are done."""
     lines, seen, remaining = [], set[tuple[str, ...]](), 0.0
@@ -120,7 +121,7 @@ def forward_flops(model: str, dataset: str) -> float:
 
 
 @cache
-def matrix_rate(device: torch.device, precision: str) -> float:
+def matrix_rate(device: torch.device, precision: Precision) -> float:
     """Measured operations per second of a large matrix product."""
     n = 1024 if device.type == "cpu" else 4096
     a = torch.randn(n, n, device=device, dtype=getattr(torch, precision))

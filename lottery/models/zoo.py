@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lottery.core.choices import Precision
 from lottery.core.errors import BadInput, check_name
 from lottery.core.initialisation import Initialisation
 from lottery.core.layout import Layout
@@ -272,7 +273,7 @@ def build(
     *,
     initialisation: Initialisation = Initialisation(),  # noqa: B008  (frozen)
     device: torch.device | str = "cpu",
-    precision: str = "float32",
+    precision: Precision = "float32",
 ) -> Network:
     """Build a model of the suite with the initial weights of a seed.
 

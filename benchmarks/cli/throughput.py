@@ -11,7 +11,8 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from benchmarks.cli.options import Options, select
+from benchmarks.cli.filters import select
+from benchmarks.cli.options import Options
 from benchmarks.plan.cell import PROTOCOL
 from benchmarks.plan.place import dataset_of
 from benchmarks.plan.presets import Preset

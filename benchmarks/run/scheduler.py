@@ -19,8 +19,9 @@ from benchmarks.results.store import Store, warn
 from benchmarks.results.writer import StoreWriter
 from benchmarks.run.apart import MethodFailed
 from benchmarks.run.devices import choose_device, choose_precision
-from benchmarks.run.estimate import listing, pieces
+from benchmarks.run.estimate import pieces
 from benchmarks.run.job import Job
+from benchmarks.run.listing import listing
 from benchmarks.run.methods import LoadedFile, load_file, method_files, one_line, option, source_of
 from benchmarks.run.parallelism import choose_jobs, threads
 from benchmarks.run.pipeline import Bench, run_cell
@@ -36,8 +37,8 @@ DONE, FAILED, STOPPED = 0, 1, 3
 
 
 def list_cells(cells: Sequence[Cell], done: Collection[str], job: Job) -> str:
-    """The text of --list."""
-    device = choose_device(job.device)
+    """The text of --list, also for a GPU that is not here."""
+    device = choose_device(job.device, planned=True)
     return listing(cells, done, device, choose_precision(job.precision, device))
 
 

@@ -20,7 +20,7 @@ from lottery.core.choices import PrunedAt
 
 @suite
 def saliency_gap(preset: Preset) -> tuple[Block, ...]:
-    """Fig. 1: saliency criteria on the objectives that they stand for, against simple baselines."""
+    """CTS Fig. 1: saliency criteria on the objectives that they stand for."""
     return tuple(
         _saliency(preset, model, powers, objective)
         for model, powers in preset.grid.items()
@@ -44,7 +44,7 @@ def _saliency(preset: Preset, model: str, powers: list[int], objective: str) -> 
 
 @suite
 def objectives(preset: Preset) -> tuple[Block, ...]:
-    """Fig. 7, drawn at initialisation, and Fig. 8, drawn at the rewind point."""
+    """CTS Figs. 7, 8: the objectives' values of tickets as they were drawn."""
     panel = partial(_panel, preset)
     figures: tuple[tuple[str, PrunedAt, Collection[str]], ...] = (
         ("Fig. 7", "init", ("loss", "grad_norm")),

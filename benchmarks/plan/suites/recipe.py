@@ -20,6 +20,7 @@ SEARCH = {"noise_alone": False, "scale": 1.0, "lambda_by_part": False, "lr_drop"
 
 @suite
 def recipe(preset: Preset) -> tuple[Block, ...]:
+    """What each choice of the CTS authors' recipe changes (docs/recipe.md)."""
     place = Place("recipe", "cts", "I", preset, "resnet20", "cifar10")
     return _block(place, "cts"), _block(place, "snip")
 

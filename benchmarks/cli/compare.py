@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import tyro
 
 from benchmarks.cli.bringing import bring, write_beside
-from benchmarks.cli.options import FILTERS, RunOptions, parse_seeds, select
+from benchmarks.cli.filters import FILTERS, select
+from benchmarks.cli.options import RunOptions, parse_seeds
 from benchmarks.judge.tables import markdown
 from benchmarks.judge.verdict import judge
 from benchmarks.plan.comparison import DEFAULT, Candidate, get_comparison

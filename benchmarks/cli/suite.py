@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from benchmarks.cli.bringing import bring, write_beside
-from benchmarks.cli.options import FILTERS, Options, parse_seeds, select
+from benchmarks.cli.filters import FILTERS, select
+from benchmarks.cli.options import Options, parse_seeds
 from benchmarks.judge.tables import render
 from benchmarks.plan.presets import get_preset
 from benchmarks.plan.suites import NAMES, cells_of, get_suite

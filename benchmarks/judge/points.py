@@ -8,6 +8,7 @@ from benchmarks.plan.block import Line
 from benchmarks.plan.cell import PROTOCOL
 from benchmarks.plan.comparison import Candidate
 from benchmarks.results.store import Row
+from lottery.core.choices import PrunedAt
 from lottery.core.summary import interval
 
 
@@ -30,7 +31,7 @@ class Point:
     method: str
     objective: str
     options: str
-    pruned_at: str
+    pruned_at: PrunedAt
     source: str
     model: str
     dataset: str

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any, Literal
 
+from lottery.core.choices import PrunedAt
 from lottery.core.initialisation import Initialisation
 from lottery.training.recipe import Recipe
 
@@ -61,7 +62,7 @@ class Cell:
     model: str
     dataset: str
     density: float | None
-    pruned_at: str
+    pruned_at: PrunedAt
     seed: int = 0
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)
     ablation: str = "none"

@@ -10,6 +10,7 @@ from benchmarks.plan.place import Place, on_grid
 from benchmarks.plan.presets import Preset, read_presets
 from benchmarks.plan.suites.sanity_checks import checked
 from benchmarks.plan.toml_file import COMPARISON, read_toml
+from lottery.core.choices import PrunedAt
 from lottery.core.errors import check_name
 
 FOLDER = files("benchmarks.plan").joinpath("comparisons")
@@ -22,7 +23,7 @@ class Baseline:
 
     label: str
     method: str
-    pruned_at: str
+    pruned_at: PrunedAt
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -37,7 +38,7 @@ class Candidate:
     """
 
     name: str
-    pruned_at: str
+    pruned_at: PrunedAt
     source: str = ""
     checked: bool = True
 

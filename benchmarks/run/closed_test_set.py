@@ -18,7 +18,9 @@ from lottery.data.batches import Data
 from lottery.data.sources import LAYOUTS
 
 _NAMES = {name for layouts in LAYOUTS.values() for layout in layouts for name in layout.md5}
-DATA_FILES = {"digits.csv.gz", *_NAMES, *(f"{name}.gz" for name in _NAMES)}
+# Here, and in scikit-learn, which has the same digits.
+DIGITS = ("digits.npz", "digits.csv.gz")
+DATA_FILES = {*DIGITS, *_NAMES, *(f"{name}.gz" for name in _NAMES)}
 
 
 class RuleBroken(ValueError):

@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 from statistics import mean, stdev
 
+from lottery.core.extras import needing
+
 LEVEL = 0.05  # of tests; intervals are at 1 - LEVEL
 
 
@@ -33,6 +35,7 @@ def least_difference(seeds: int, comparisons: int) -> float:
     if seeds < 2:
         return math.inf
     # scipy.stats takes a second to import; a table of one seed has no use for it.
-    from scipy import stats
+    with needing("suites"):
+        from scipy import stats
 
     return float(stats.t.ppf(1 - LEVEL / (2 * comparisons), seeds - 1)) / math.sqrt(seeds)

@@ -25,7 +25,7 @@ class Options:
 def describe(name: str, root: Path) -> str:
     """One line on a dataset, fetched and verified; DataError if it cannot be had."""
     train, test = load(name, root)
-    where = f"verified, in {ensure(name, root)}" if name in LAYOUTS else "part of scikit-learn"
+    where = f"verified, in {ensure(name, root)}" if name in LAYOUTS else "part of this package"
     return f"{name}: {len(train.labels)} train, {len(test.labels)} test, {where}"
 
 

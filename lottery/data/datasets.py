@@ -3,13 +3,14 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.util import find_spec
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from lottery.core.errors import BadInput, check_name
+from lottery.core.extras import needing
 from lottery.core.randomness import generator
 from lottery.data.sources import ensure
 
@@ -101,18 +102,15 @@ def _images(images: np.ndarray, labels: np.ndarray) -> Images:
 
 
 def digits_file() -> Path:
-    """Where the digits lie: within scikit-learn, which takes as long as torch to import itself."""
-    package = find_spec("sklearn")
-    assert package is not None
-    assert package.origin is not None
-    return Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz"
+    """Where the bundled digits lie; lottery/data/digits.md says where they are from."""
+    return Path(str(files("lottery.data").joinpath("digits.npz")))
 
 
 def _digits() -> tuple[Images, Images]:
-    """scikit-learn's digits, 0 to 16 scaled to 0 to 255; every fifth image is a test image."""
-    table = np.loadtxt(digits_file(), delimiter=",")  # 64 pixels and a label in every row
-    images = np.rint(table[:, :64].reshape(-1, 8, 8, 1) * 255 / 16).astype(np.uint8)
-    labels = table[:, 64]
+    """The bundled digits, 0 to 16 scaled to 0 to 255; every fifth image is a test image."""
+    with np.load(digits_file(), allow_pickle=False) as file:
+        pixels, labels = file["images"], file["labels"]
+    images = np.rint(pixels[..., None] * 255.0 / 16).astype(np.uint8)
     test = np.arange(len(images)) % 5 == 0
     return _images(images[~test], labels[~test]), _images(images[test], labels[test])
 
@@ -136,7 +134,8 @@ def _read_bin(folder: Path, train: bool) -> Images:
 
 def _read_py(folder: Path, train: bool) -> Images:
     """Images from CIFAR-10's pickled batches, whose MD5s torchvision checks once more."""
-    from torchvision.datasets import CIFAR10  # a second to import, for this layout alone
+    with needing("suites"):
+        from torchvision.datasets import CIFAR10  # a second to import, for this layout alone
 
     cifar10 = CIFAR10(folder.parent, train=train)
     return _images(cifar10.data, np.array(cifar10.targets))

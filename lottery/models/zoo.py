@@ -12,7 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lottery.core.choices import Precision
 from lottery.core.errors import BadInput, check_name
+from lottery.core.extras import needing
 from lottery.core.initialisation import Initialisation
 from lottery.core.layout import Layout
 from lottery.core.network import Network
@@ -145,7 +147,8 @@ class VGG16(nn.Module):
 def timm_model(name: str, shape: Shape, classes: int, **construction: Any) -> nn.Module:
     """A timm model made for an input size, its stochastic depth off; otherwise untouched."""
     # timm takes seconds to import; only these models pay for it.
-    from timm import create_model
+    with needing("timm"):
+        from timm import create_model
 
     module: nn.Module = create_model(
         name,
@@ -168,7 +171,8 @@ def native(build: Callable[[Shape, int], nn.Module], shape: Shape, classes: int)
 def torchvision_resnet_224(name: str, shape: Shape, classes: int) -> nn.Module:
     """A torchvision ResNet with its own stem."""
     # torchvision takes a second to import; only these models pay for it.
-    from torchvision import models
+    with needing("suites"):
+        from torchvision import models
 
     module: nn.Module = getattr(models, name)(norm_layer=BatchNorm, num_classes=classes)
     if shape[0] != 3:
@@ -272,7 +276,7 @@ def build(
     *,
     initialisation: Initialisation = Initialisation(),  # noqa: B008  (frozen)
     device: torch.device | str = "cpu",
-    precision: str = "float32",
+    precision: Precision = "float32",
 ) -> Network:
     """Build a model of the suite with the initial weights of a seed.
 

@@ -9,6 +9,7 @@ from functools import cached_property
 from importlib.metadata import entry_points
 from typing import Any, Generic, TypeVar
 
+from lottery.core.choices import PRUNED_AT, PrunedAt
 from lottery.core.errors import BadInput, check_name
 from lottery.training.recipe import Recipe
 
@@ -117,7 +118,7 @@ class Method:
     draw: Callable[..., Any]
     strong: bool = False
     own_weights: bool = False
-    pruned_at: str = "rewind"
+    pruned_at: PrunedAt = "rewind"
     sets_density: bool = True
     plan: Plan = no_plan
     check: Check = no_check
@@ -127,7 +128,7 @@ class Method:
             raise BadInput(
                 f"method name {self.name!r} has to be letters, digits, _ and -, a letter first"
             )
-        check_name(f"pruned_at of method {self.name}", self.pruned_at, ["init", "rewind"])
+        check_name(f"pruned_at of method {self.name}", self.pruned_at, PRUNED_AT)
         runner = {"runner": None} if self.wants_runner else {}
         try:
             inspect.signature(self.draw).bind(*GIVEN, **runner)
@@ -172,7 +173,7 @@ def method(
     *,
     strong: bool = False,
     own_weights: bool = False,
-    pruned_at: str = "rewind",
+    pruned_at: PrunedAt = "rewind",
     sets_density: bool = True,
     plan: Plan = no_plan,
     check: Check = no_check,

@@ -265,7 +265,7 @@ def test_without_a_result_of_its_own_nothing_is_tabled() -> None:
         assert section.lead == "mine: no result yet."
         assert section.tables == ()
         assert f"({36 - len(found)} cells)" in section.notes[-1]
-        assert said.points == said.overall == said.differences == ()
+        assert [said.points, said.overall, said.differences, said.rank] == [(), (), (), None]
         assert said.csv().count("\n") == 1
 
 

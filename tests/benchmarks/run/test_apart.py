@@ -106,7 +106,7 @@ CHEATS = {
     "data.labels[0] += 1\n" + HONEST: "mine changed the training data that it was given",
     "from lottery.data import load\nload('digits', '.')\n" + HONEST: "opened a dataset's file",
     "from lottery.data import load\ntry: load('digits', '.')\nexcept Exception: pass\n" + HONEST: (
-        "opened a dataset's file, digits.csv.gz"
+        "opened a dataset's file, digits.npz"
     ),
     "from benchmarks.run import closed_test_set as guard\nfrom lottery.data import load\n"
     "with guard.opened_test_set(): load('digits', '.')\n" + HONEST: "opened a dataset's file",

@@ -51,11 +51,12 @@ def _main(options: Options) -> int:
         print(scheduler.list_cells(cells, Store(path).within_reach(), job))
         return 0
     status = bring(path, cells, everything, job)
-    verdict = judge(comparison, preset, candidate, Results(Store(path), seeds))
+    verdict = judge(comparison, preset, candidate, Results(Store(path), seeds), cells)
     folder = path.with_suffix("")
     text = markdown(verdict.sections)
-    write_beside(folder / f"{candidate.name}.md", text)
-    write_beside(folder / f"{candidate.name}.csv", verdict.csv())
+    if verdict.points:
+        write_beside(folder / f"{candidate.name}.md", text)
+        write_beside(folder / f"{candidate.name}.csv", verdict.csv())
     print(text)
     return status
 

@@ -118,7 +118,7 @@ def as_images(part: Any, which: str) -> Images:
             channels), labels that are not n whole numbers from 0 on, or too few of them.
     """
     images, labels = (part.images, part.labels) if isinstance(part, Images) else part
-    images, labels = torch.as_tensor(images), torch.as_tensor(labels)
+    images, labels = _tensor(images), _tensor(labels)
     if images.dtype != torch.uint8 or images.dim() not in (3, 4) or not images.numel():
         kind = str(images.dtype).removeprefix("torch.")
         raise DataError(
@@ -132,6 +132,12 @@ def as_images(part: Any, which: str) -> Images:
     if images.dim() == 3:
         images = images[..., None]
     return Images(images.contiguous(), labels.long())
+
+
+def _tensor(values: Any) -> torch.Tensor:
+    if isinstance(values, torch.Tensor):
+        return values
+    return torch.from_numpy(np.require(values, requirements=["W"]))  # a copy of what is read-only
 
 
 datasets: Registry[Registered] = Registry("dataset", "lottery.datasets")

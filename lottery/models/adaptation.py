@@ -61,4 +61,4 @@ def _check(first: Tensor, second: Tensor, classes: int) -> None:
             "keeps something from one batch to the next"
         )
     if torch.equal(first, first[:1].expand_as(first)):
-        raise BadInput("gives the same logits whatever the image; it may be too small for the model")
+        raise BadInput("gives the same logits for every image, which may be too small for it")

@@ -68,6 +68,7 @@ class Own(nn.Module):
     [
         (lambda x: F.dropout(x), "gives other logits for the same images"),
         (lambda x: x[:, :7], r"gives \(4, 7\) for 4 images, not logits of shape \(4, 10\)"),
+        (lambda x: x[:1].expand(4, 10), "gives the same logits for every image"),
         (lambda x: (x, x), "cannot run on 1x8x8 images: AttributeError"),
         (lambda x: x.view(3, 7), "cannot run on 1x8x8 images: RuntimeError"),
     ],
@@ -130,7 +131,7 @@ def test_models_that_libraries_lack_or_cannot_make(name: str, words: str) -> Non
 
 
 def test_images_smaller_than_a_patch() -> None:
-    with pytest.raises(BadInput, match="timm:test_vit gives the same logits whatever the image"):
+    with pytest.raises(BadInput, match=r"timm:test_vit cannot run on 1x8x8 images: .*patch size"):
         probe("timm:test_vit", build("timm:test_vit", DIGITS, 10, seed=0), DIGITS, 10)
 
 

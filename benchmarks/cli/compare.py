@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import tyro
 
 from benchmarks.cli.bringing import bring, write_beside
+from benchmarks.cli.brought import with_brought
 from benchmarks.cli.filters import FILTERS, select
 from benchmarks.cli.options import RunOptions, parse_seeds
 from benchmarks.judge.tables import markdown
@@ -28,7 +29,7 @@ class Options(RunOptions):
     method: tyro.conf.Positional[str] = ""
     """A Python file that registers one method, or the name of one that is installed."""
     comparison: str = DEFAULT
-    """The frozen comparison, of benchmarks/plan/comparisons."""
+    """The frozen comparison, of benchmarks/plan/comparisons; or the path of a .toml file."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,7 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _main(options: Options) -> int:
     comparison = get_comparison(options.comparison)
-    preset = comparison.preset(options.preset)
+    baselines = {baseline.method for baseline in comparison.baselines}
+    mentioned = {"method": baselines, "dataset": {comparison.dataset}}
+    preset = with_brought(options, comparison.preset(options.preset), mentioned)
     seeds = parse_seeds(options.seeds) or preset.seeds
     job = options.job(preset.precision)
     if not options.method:

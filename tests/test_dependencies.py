@@ -108,7 +108,10 @@ except lottery.BadInput as error:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stderr == ""
-    assert done.stdout == "timm is not installed: pip install 'lottery-benchmarks[timm]'\n"
+    assert (
+        done.stdout
+        == "model vit_mini: timm is not installed: pip install 'lottery-benchmarks[timm]'\n"
+    )
 
 
 def test_a_missing_package_is_one_line() -> None:

@@ -1,5 +1,6 @@
 # make table2 [PRESET=demo|quick|paper] [SEEDS="0 1 2"] [ARGS="--only paper=cts"]
 # make compare METHOD=examples/my_method.py [COMPARISON=...], and the same options
+# PRESET and COMPARISON may be .toml files; ARGS="--plugin my_model.py": docs/extending.md
 PRESET ?= demo
 SEEDS ?=
 ARGS ?=
@@ -38,7 +39,7 @@ $(SUITES): $(INSTALLED)
 
 compare: $(INSTALLED)
 	@$(BIN)/python -m benchmarks.compare "$(METHOD)" --comparison $(COMPARISON) $(RUN_OPTIONS)
-	@$(PLOTS) $(COMPARISON) --preset $(PRESET)
+	@$(PLOTS) $(notdir $(COMPARISON:.toml=)) --preset $(PRESET)
 
 report: $(INSTALLED)
 	@$(BIN)/python -m plots all

@@ -1,4 +1,5 @@
 # make help lists the suites and options.
+# PRESET and COMPARISON may be .toml files; ARGS="--plugin my_model.py": docs/extending.md
 PRESET ?= demo
 SEEDS ?=
 ARGS ?=
@@ -75,7 +76,7 @@ $(SUITES): $(INSTALLED)
 	$(call run_and_draw,benchmarks $@,$@)
 
 compare: $(INSTALLED)
-	$(call run_and_draw,benchmarks.compare "$(METHOD)" --comparison $(COMPARISON),$(COMPARISON))
+	$(call run_and_draw,benchmarks.compare "$(METHOD)" --comparison $(COMPARISON),$(notdir $(COMPARISON:.toml=)))
 
 report: $(INSTALLED)
 	@$(BIN)/python -m plots all

@@ -10,7 +10,7 @@ from typing import Any
 import baselines  # noqa: F401
 import lottery.search.crbg
 import lottery.search.cts  # noqa: F401
-from benchmarks.plan.cell import Cell
+from benchmarks.plan.cell import Cell, source_hash
 from benchmarks.run.apart import MethodFailed, described
 from benchmarks.run.closed_test_set import closed_test_set
 from benchmarks.run.method_process import Code
@@ -85,7 +85,7 @@ def load_file(path: Path) -> Method:
     if method.name in methods.names():
         raise BadInput(f"{path} does not load: method {method.name!r} is registered already")
     methods.add(method.name, method)
-    method_files[method.name] = LoadedFile(path, hashlib.sha256(code).hexdigest()[:16], code)
+    method_files[method.name] = LoadedFile(path, source_hash(code), code)
     return method
 
 

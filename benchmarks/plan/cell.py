@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal
 
 from lottery.core.choices import PrunedAt
@@ -120,7 +120,7 @@ def without_defaults(thing: Any, leave_out: Collection[str] = ()) -> dict[str, A
         default = f.default if f.default_factory is MISSING else f.default_factory()
         value = getattr(thing, f.name)
         if f.name not in leave_out and value != default:
-            kept[f.name] = asdict(value) if is_dataclass(value) else value
+            kept[f.name] = value
     return kept
 
 

@@ -127,7 +127,7 @@ DAMAGE: list[tuple[Callable[[Path], Any], str]] = [
     (lambda f: (f / "verdict.json").write_text("{}"), "verdict.json is no verdict: "),
     (
         lambda f: edit_verdict(f, lambda s: s.update(version=2)),
-        "is of version 2; this reads version 1",
+        "is of version 2; this reads",
     ),
     (lambda f: edit_verdict(f, lambda s: s.update(protocol=1)), "is of protocol 1, this is "),
     (lambda f: edit_verdict(f, lambda s: s.update(seeds="all")), "seeds is not a list"),

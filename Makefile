@@ -31,7 +31,7 @@ endif
 DRAWS := $(if $(filter --list --help -h,$(ARGS)),false,true)
 define run_and_draw
 	@trap : INT TERM; $(BIN)/python -m $(1) $(RUN_OPTIONS); status=$$?; \
-	if $(DRAWS) && [ $$status != 2 ] && [ -e results/$(PRESET)/$(2).csv ]; then \
+	if $(DRAWS) && [ $$status != 2 ] && [ -e results/$(notdir $(PRESET:.toml=))/$(2).csv ]; then \
 		$(BIN)/python -m plots $(2) --preset $(PRESET) || [ $$status != 0 ] || status=2; \
 	fi; exit $$status
 endef

@@ -189,15 +189,18 @@ def _figures(path: Path) -> list[str]:
     ]
 
 
-def html(parts: Sequence[Part]) -> str:
+ABOUT = f"Rows of protocol {PROTOCOL}. Accuracy is that of the last epoch on the test set."
+
+
+def html(parts: Sequence[Part], title: str = "Lottery tickets: results", about: str = ABOUT) -> str:
     """The parts as one page that needs nothing else."""
     template = Environment(autoescape=True).from_string(
         files("benchmarks.cli").joinpath("report.html").read_text("utf-8")
     )
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes")
     return template.render(
-        title="Lottery tickets: results",
-        about=f"Rows of protocol {PROTOCOL}. Accuracy is that of the last epoch on the test set.",
+        title=title,
+        about=about,
         parts=parts,
         look=_look,
         footer=f"lottery-benchmarks {version('lottery-benchmarks')}, commit {commit()}, {now}",

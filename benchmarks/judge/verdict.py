@@ -26,7 +26,7 @@ from benchmarks.judge.tables.verdict import (
     difference_table,
     ranking_table,
 )
-from benchmarks.plan.block import Block
+from benchmarks.plan.block import Block, Line
 from benchmarks.plan.cell import Cell
 from benchmarks.plan.comparison import Candidate, Comparison
 from benchmarks.plan.presets import Preset
@@ -44,7 +44,8 @@ class Verdict:
         overall: the candidate minus each baseline over all densities; `differences` at each.
         checks: the sanity checks of its tickets, by model and density, as far as they were run.
         rows: all that it is made from, ablations included.
-        missing: how many of the comparison's cells have no result.
+        missing: the cells without a result, but for inversions where no ticket has one.
+        sections: all that is said of it.
     """
 
     comparison: Comparison
@@ -56,9 +57,9 @@ class Verdict:
     differences: tuple[Difference, ...]
     rank: Rank | None
     checks: Mapping[tuple[str, float], SanityCheck]
-    sections: tuple[Section, ...]
     rows: tuple[Row, ...]
-    missing: int
+    missing: tuple[Cell, ...]
+    sections: tuple[Section, ...] = ()
 
     def csv(self) -> str:
         """The points as a CSV file, for the figure."""
@@ -83,61 +84,73 @@ def judge(
         asked: the cells whose absence is told one by one; by default all of the comparison's.
     """
     blocks = comparison.blocks(preset, candidate)
-    tickets = [
-        (line, rows)
-        for block in blocks
-        for line in block.tickets
-        if (rows := results.rows(line.cell))
-    ]
-    used = [row for block in blocks for line in block.lines for row in results.rows(line.cell)]
-    everything = cells_of(blocks, results.seeds)
-    lost = missing(everything if asked is None else asked, everything, used)
-    points = points_of(tickets, candidate)
+    points = points_of(_tickets(blocks, results), candidate)
     if not any(point.candidate for point in points):
         points = []
-    overall, differences = over_densities(points), by_density(points)
-    place, checkable = rank(overall), [_checkable(block, results) for block in blocks]
-    outcome = Section(
-        f"{candidate.name} in {comparison.name}, preset {preset.name}",
-        (ranking_table(candidate.name, points, overall, place),) if points else (),
-        (
-            *((f"{TEST} {reach(overall)}", *unequal(overall)) if points else ()),
-            f"{comparison.name}: {comparison.title}; {preset.description}.",
-            *(inequalities(points, tickets) if points else ()),
-            *lost,
-        ),
-        lead=summary(candidate, points, overall, place),
-    )
-    sections = (outcome, *_at_each_sparsity(candidate, points, differences))
-    if points:
-        sections += (_sanity(candidate, checkable, results), _cost(candidate, points))
+    overall = over_densities(points)
+    checkable = [_checkable(block, results) for block in blocks]
+    used = [row for block in blocks for line in block.lines for row in results.rows(line.cell)]
     done = {row["cell_key"] for row in used}
-    return Verdict(
+    verdict = Verdict(
         comparison,
         preset,
         candidate,
         tuple(results.seeds),
         tuple(points),
         overall,
-        differences,
-        place,
+        by_density(points),
+        rank(overall),
         {key: found for block in checkable for key, found in _checks(block, results).items()},
-        sections,
         tuple(used),
-        sum(cell.key not in done for cell in everything),
+        tuple(cell for cell in cells_of(checkable, results.seeds) if cell.key not in done),
+    )
+    everything = cells_of(blocks, results.seeds)
+    lost = missing(everything if asked is None else asked, everything, used)
+    if not points:
+        return replace(verdict, sections=(_outcome(verdict, [], lost),))
+    unlike = inequalities(points, _tickets(blocks, results))
+    sections = (
+        _outcome(verdict, unlike, lost),
+        *_at_each_sparsity(verdict),
+        _sanity(candidate, checkable, results),
+        _cost(verdict),
+    )
+    return replace(verdict, sections=sections)
+
+
+def _tickets(blocks: Sequence[Block], results: Results) -> list[tuple[Line, list[Row]]]:
+    return [
+        (line, rows)
+        for block in blocks
+        for line in block.tickets
+        if (rows := results.rows(line.cell))
+    ]
+
+
+def _outcome(verdict: Verdict, unlike: Sequence[str], lost: Sequence[str]) -> Section:
+    """The ranking; without a table where the candidate has no result."""
+    name, points, overall = verdict.candidate.name, verdict.points, verdict.overall
+    comparison, preset = verdict.comparison, verdict.preset
+    tables = (ranking_table(name, points, overall, verdict.rank),) if points else ()
+    tested = (f"{TEST} {reach(overall)}", *unequal(overall)) if points else ()
+    about = f"{comparison.name}: {comparison.title}; {preset.description}."
+    return Section(
+        f"{name} in {comparison.name}, preset {preset.name}",
+        tables,
+        (*tested, about, *unlike, *lost),
+        lead=summary(verdict.candidate, points, overall, verdict.rank),
     )
 
 
-def _at_each_sparsity(
-    candidate: Candidate, points: Sequence[Point], differences: Sequence[Difference]
-) -> tuple[Section, ...]:
+def _at_each_sparsity(verdict: Verdict) -> tuple[Section, ...]:
     """None where there is one alone, of which the ranking says all."""
-    if len({(point.model, point.density) for point in points}) < 2:
+    if len({(point.model, point.density) for point in verdict.points}) < 2:
         return ()
-    tables = (accuracy_table(points), difference_table(differences))
-    notes = (TEST_BY_DENSITY,) if differences else ()
-    heading = f"{candidate.name}: at each sparsity"
-    return (Section(heading, tables if differences else tables[:1], notes),)
+    tables = [accuracy_table(verdict.points)]
+    if verdict.differences:
+        tables.append(difference_table(verdict.differences))
+    heading = f"{verdict.candidate.name}: at each sparsity"
+    return (Section(heading, tuple(tables), (TEST_BY_DENSITY,) if tables[1:] else ()),)
 
 
 def _checkable(block: Block, results: Results) -> Block:
@@ -164,10 +177,11 @@ def _sanity(candidate: Candidate, blocks: Sequence[Block], results: Results) -> 
     return Section(f"{candidate.name}: sanity checks", tables, (sanity_note(candidate, checks),))
 
 
-def _cost(candidate: Candidate, points: Sequence[Point]) -> Section:
+def _cost(verdict: Verdict) -> Section:
     note = (
         "On the front: no other method at this sparsity is as accurate in fewer epochs, or "
         "more accurate in as many. Epochs count the images that a method draws from its data, "
         "in units of the training set; times are of the machines that made the rows."
     )
-    return Section(f"{candidate.name}: accuracy against cost", (cost_table(points),), (note,))
+    heading = f"{verdict.candidate.name}: accuracy against cost"
+    return Section(heading, (cost_table(verdict.points),), (note,))

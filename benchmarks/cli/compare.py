@@ -10,6 +10,7 @@ from benchmarks.cli.bringing import bring, write_beside
 from benchmarks.cli.brought import with_brought
 from benchmarks.cli.filters import FILTERS, select
 from benchmarks.cli.options import RunOptions, parse_seeds
+from benchmarks.cli.terminal import show
 from benchmarks.judge.submission import write_submission
 from benchmarks.judge.tables import markdown
 from benchmarks.judge.verdict import judge
@@ -66,12 +67,12 @@ def _main(options: Options) -> int:
         write_beside(folder / f"{candidate.name}.md", text)
         write_beside(folder / f"{candidate.name}.csv", verdict.csv())
         write_beside(folder / f"{candidate.name}.json", to_json(verdict))
-    print(text)
+    show(verdict.sections, folder / f"{candidate.name}.md")
     if options.submission and status:
         warn(f"{options.submission} was not written: not every cell has a result")
     elif options.submission:
         file = method_files.get(candidate.name)
-        write_submission(options.submission, verdict, file.code if file else None)
+        write_submission(options.submission, verdict, file.text if file else None)
         print(f"submission: {options.submission}")
     return status
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from lottery.core.ticket import Ticket
     from lottery.data.batches import Data, Normalisation
     from lottery.data.datasets import DATASETS, Dataset, Images
+    from lottery.library.pruning import prune
+    from lottery.library.recalibration import recalibrate
     from lottery.models.paths import absolute_twin, effective
     from lottery.models.zoo import MODELS, build
     from lottery.search.crbg import crbg
@@ -106,7 +108,9 @@ __all__ = [
     "objectives",
     "plan_epochs",
     "plan_share",
+    "prune",
     "prune_in_rounds",
+    "recalibrate",
     "search_epochs",
     "search_gates",
     "set_lr",
@@ -135,6 +139,8 @@ _HOME = {
     "DATASETS": "lottery.data.datasets",
     "Dataset": "lottery.data.datasets",
     "Images": "lottery.data.datasets",
+    "prune": "lottery.library.pruning",
+    "recalibrate": "lottery.library.recalibration",
     "absolute_twin": "lottery.models.paths",
     "effective": "lottery.models.paths",
     "MODELS": "lottery.models.zoo",

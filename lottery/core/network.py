@@ -90,7 +90,8 @@ class Network:
     ) -> Tensor:
         """Logits, shape (n, classes), for images x, shape (n, c, h, w); at least float32.
 
-        Other modules take what they take: x may also be the arguments of a call. The prunable weights are given as one vector, shape (d,), or as tensors by name.
+        Other modules take what they take: x may also be the arguments of a call. The prunable
+        weights are given as one vector, shape (d,), or as tensors by name.
         """
         if self.module.training != training:
             self.module.train(training)

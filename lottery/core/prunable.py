@@ -62,20 +62,20 @@ def prunable(
         if wanted or not parameter.requires_grad:
             left[name] = LeftOut(name, shape, "to be kept dense" if wanted else FROZEN)
             found.pop(name, None)
-        elif name in found or name in left:
-            left[own] = LeftOut(own, shape, f"the same tensor as {name}")
-        else:
+        elif name not in left:
             found[name] = shape
+        if own != name:
+            left[own] = LeftOut(own, shape, f"the same tensor as {name}")
     if missing := sorted(dense - used):
         raise ValueError(f"keep_dense names {missing[0]!r}, which has no prunable weight here")
     if not found:
-        frozen = " that is not frozen" if left else ""
+        frozen = " that is not frozen" if any(x.reason == FROZEN for x in left.values()) else ""
         raise ValueError(
             f"{type(module).__name__} has no prunable weight (of a convolution or linear layer)"
             f"{frozen}"
         )
     for other in _others(module):
-        if other.name not in found:
+        if other.name in names.values() and other.name not in found:
             left.setdefault(other.name, other)
     return list(found.items()), list(left.values())
 
@@ -161,4 +161,4 @@ def _text(shape: tuple[int, ...]) -> str:
 
 def _count(shapes: Iterable[tuple[int, ...]]) -> str:
     sizes = [prod(shape) for shape in shapes]
-    return f"{sum(sizes):,} numbers in {len(sizes)} tensors"
+    return f"{sum(sizes):,} numbers in {len(sizes)} tensor{'s' * (len(sizes) != 1)}"

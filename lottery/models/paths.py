@@ -70,7 +70,7 @@ def effective(network: Network, mask: Mask, shape: tuple[int, int, int]) -> Mask
     Returns:
         A mask within `mask`.
     """
-    twin = PlainNetwork(network, deepcopy(network.module), PATHS)
+    twin: Network = PlainNetwork(network, deepcopy(network.module), PATHS)
     rng = generator(0, "effective parameters")
 
     def positive(size: tuple[int, ...], fan_in: int) -> Tensor:

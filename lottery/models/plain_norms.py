@@ -153,4 +153,3 @@ class _Substituted(TorchFunctionMode):
                 )
 
         return [layer.register_forward_pre_hook(before), layer.register_forward_hook(after)]
-

@@ -21,7 +21,8 @@ from lottery.search.registry import objective, objectives
 
 @dataclass
 class Batch:
-    """Images x and labels y, or whatever a network takes and its loss compares with, and what the dense network makes of them: the one that gates lie over.
+    """Images x and labels y, or whatever a network takes and its loss compares with; and what the
+    dense network makes of them, the one that gates lie over.
 
     That is outside the graph, and worked out once, when it is first asked for: a batch may serve
     several objectives, or several rounds.

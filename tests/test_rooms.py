@@ -21,8 +21,9 @@ MAY_IMPORT = {
     "lottery.training": "lottery.core lottery.data",
     "lottery.search": "lottery.core lottery.data lottery.training",
     "lottery.tools": "lottery.core lottery.data lottery.models",
+    "lottery.library": "lottery.core lottery.data lottery.training lottery.search",
     "lottery": "lottery.core lottery.data lottery.models lottery.training lottery.search "
-    "lottery.tools",
+    "lottery.tools lottery.library",
     "baselines": "lottery.core lottery.data lottery.models lottery.training lottery.search",
     "plots": "lottery.core",
     "benchmarks.plan": "lottery.core lottery.training",

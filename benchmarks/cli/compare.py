@@ -7,11 +7,12 @@ from pathlib import Path
 import tyro
 
 from benchmarks.cli.bringing import bring, write_beside
+from benchmarks.cli.brought import with_brought
 from benchmarks.cli.filters import FILTERS, select
 from benchmarks.cli.options import RunOptions, parse_seeds
 from benchmarks.judge.submission import write_submission
 from benchmarks.judge.tables import markdown
-from benchmarks.judge.verdict import judge
+from benchmarks.judge.verdict import Verdict, judge
 from benchmarks.judge.verdict_file import to_json
 from benchmarks.plan.comparison import DEFAULT, Candidate, get_comparison
 from benchmarks.plan.suites import cells_of
@@ -33,7 +34,7 @@ class Options(RunOptions):
     submission: Path | None = None
     """Write the method's file, its verdict and its rows to this folder, for a leaderboard."""
     comparison: str = DEFAULT
-    """The frozen comparison, of benchmarks/plan/comparisons."""
+    """The frozen comparison, of benchmarks/plan/comparisons; or the path of a .toml file."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,7 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _main(options: Options) -> int:
     comparison = get_comparison(options.comparison)
-    preset = comparison.preset(options.preset)
+    baselines = {baseline.method for baseline in comparison.baselines}
+    mentioned = {"method": baselines, "dataset": {comparison.dataset}}
+    preset = with_brought(options, comparison.preset(options.preset), mentioned)
     seeds = parse_seeds(options.seeds) or preset.seeds
     job = options.job(preset.precision)
     if not options.method:
@@ -57,20 +60,28 @@ def _main(options: Options) -> int:
         return 0
     status = bring(path, cells, everything, job)
     verdict = judge(comparison, preset, candidate, Results(Store(path), seeds), cells)
-    folder = path.with_suffix("")
     text = markdown(verdict.sections)
     if verdict.points:
-        write_beside(folder / f"{candidate.name}.md", text)
-        write_beside(folder / f"{candidate.name}.csv", verdict.csv())
-        write_beside(folder / f"{candidate.name}.json", to_json(verdict))
+        _write(path.with_suffix("") / candidate.name, text, verdict)
     print(text)
-    if options.submission and status:
-        warn(f"{options.submission} was not written: not every cell has a result")
-    elif options.submission:
-        file = method_files.get(candidate.name)
-        write_submission(options.submission, verdict, file.code if file else None)
-        print(f"submission: {options.submission}")
+    if options.submission:
+        _submit(options.submission, verdict, status)
     return status
+
+
+def _write(path: Path, text: str, verdict: Verdict) -> None:
+    """A verdict for people, for the figure and for programs."""
+    for suffix, content in ((".md", text), (".csv", verdict.csv()), (".json", to_json(verdict))):
+        write_beside(path.with_name(path.name + suffix), content)
+
+
+def _submit(folder: Path, verdict: Verdict, status: int) -> None:
+    if status:
+        warn(f"{folder} was not written: not every cell has a result")
+        return
+    file = method_files.get(verdict.candidate.name)
+    write_submission(folder, verdict, file.text if file else None)
+    print(f"submission: {folder}")
 
 
 def candidate_of(method: Method, comparison: str) -> Candidate:

@@ -67,6 +67,8 @@ def run(options: Options, preset: Preset) -> int:
     Raises:
         BadInput: nothing was measured; the text is one line.
     """
+    if options.plugin or options.model or options.dataset or options.dataset_folder:
+        raise BadInput("throughput measures the suite's models on the papers' data: no others")
     if options.seeds or options.time_budget or options.jobs != "auto":
         raise BadInput("throughput measures steps: it takes no --seeds, --jobs or --time-budget")
     device = choose_device(options.device)

@@ -25,7 +25,7 @@ PLACE = ("suite", "paper", "table", "preset", "variant")
 # among them only so that stages keep the keys that they have.
 TASK = (
     *("model", "dataset", "seed", "initialisation", "validation", "trajectory"),
-    *("recipe", "protocol"),
+    *("recipe", "protocol", "model_source", "dataset_source"),
 )
 
 
@@ -52,6 +52,9 @@ class Cell:
             of every objective too); None for what the method is made for: "drawn" for a strong one
             and one that trains weights of its own, else "trained".
         source: hash of the method's code where it is not part of the suite; empty where it is.
+        model_source: likewise of the model's code.
+        dataset_source: hash of the images, labels and augmentation of a dataset that is not part of
+            the suite; empty where it is.
     """
 
     suite: str
@@ -74,6 +77,8 @@ class Cell:
     trajectory: bool = False
     source: str = ""
     variant: str = ""
+    model_source: str = ""
+    dataset_source: str = ""
 
     @property
     def drawn_at(self) -> str:
@@ -131,5 +136,5 @@ def content_hash(content: Mapping[str, Any]) -> str:
 
 
 def source_hash(code: bytes) -> str:
-    """Hash of a method's file, as `source` has it."""
+    """Hash of a file of code, as `source` has a method's."""
     return hashlib.sha256(code).hexdigest()[:16]

@@ -109,6 +109,9 @@ class Place:
             recipe=recipe,
             judged=self.judged,
             variant=variant,
+            source=self.preset.source("method", method),
+            model_source=self.preset.source("model", settings.model),
+            dataset_source=self.preset.source("dataset", settings.dataset),
         )
 
     def edge_popup(self, density: float, method: str = "edge_popup") -> Cell:

@@ -130,6 +130,10 @@ _PRESET: dict[str, Check] = {
 PRESET = record(
     {**_PRESET, "based_on": NAME, "suites": table_of(record(_PRESET))}, ("description", "seeds")
 )
+# A preset that is a file of its own: what it does not say is as in the one that it is based on.
+OWN_PRESET = record(
+    {**_PRESET, "based_on": NAME, "suites": table_of(record(_PRESET))}, ("based_on",)
+)
 BASELINE = record(
     {
         "label": NAME,

@@ -22,11 +22,12 @@ from benchmarks.run.closed_test_set import (
     opened_test_set,
     require_open,
 )
+from benchmarks.run.code import Code
 from benchmarks.run.devices import device_name
-from benchmarks.run.method_process import Code
 from benchmarks.run.method_result import as_found, at_stage, pack, unpack
 from benchmarks.run.methods import code_apart, is_trained, methods
 from benchmarks.run.outcome import Costs, Outcome
+from benchmarks.run.plugins import code_of_model
 from benchmarks.run.row import make_row, parameters_hash
 from benchmarks.run.side_tables import make_details
 from benchmarks.run.stages import Spent, Stage, StageKeeper, Stages
@@ -218,7 +219,15 @@ class CellWork:
     def _draw_apart(self, code: Code, dense: Network, keeper: StageKeeper) -> Result | Tensor:
         """A method from outside the suite, in a process of its own."""
         cell, bench = self.cell, self.bench
-        errand = errand_of(code, cell, self.data, dense, self.draw_step, bench.data_root)
+        errand = errand_of(
+            code,
+            cell,
+            code_of_model(cell.model),
+            self.data,
+            dense,
+            self.draw_step,
+            bench.data_root,
+        )
 
         def train(network: Network, mask: Mask) -> Network:
             return self.train(network, mask, self.draw_step).network

@@ -17,14 +17,16 @@ from benchmarks.results.columns import Details
 from benchmarks.results.provenance import commit
 from benchmarks.results.store import Store, warn
 from benchmarks.results.writer import StoreWriter
-from benchmarks.run.apart import MethodFailed
+from benchmarks.run.apart import MethodFailed, described
+from benchmarks.run.code import Code
 from benchmarks.run.devices import choose_device, choose_precision
 from benchmarks.run.estimate import pieces
 from benchmarks.run.job import Job
 from benchmarks.run.listing import listing
-from benchmarks.run.methods import LoadedFile, load_file, method_files, one_line, option, source_of
+from benchmarks.run.methods import add_file, method_files, one_line, option
 from benchmarks.run.parallelism import choose_jobs, threads
 from benchmarks.run.pipeline import Bench, run_cell
+from benchmarks.run.plugins import as_planned, bring
 from benchmarks.run.runtime import tuned_processor
 from benchmarks.run.stages import NotCached
 from benchmarks.run.validation import check_cells
@@ -138,12 +140,15 @@ def _helper(
 
 
 def _help(
-    cells: Sequence[Cell], path: Path, job: Job, files: Sequence[LoadedFile], own_threads: int
+    cells: Sequence[Cell], path: Path, job: Job, files: Sequence[Code], own_threads: int
 ) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started it says when to stop
+    bring(job.brought, job.data_root)
     for file in files:
-        if source_of(load_file(file.path)) != file.source:
-            return  # it was edited just now: the cells to run are of the code before
+        if file not in method_files.values():
+            add_file(file, described(file))
+    if not as_planned(cells, job.data_root):
+        return  # something was edited just now: the cells to run are of what it was before
     torch.set_num_threads(own_threads)
     run(cells, StoreWriter(path), job, show=False)
 

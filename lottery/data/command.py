@@ -8,8 +8,7 @@ import tyro
 
 from lottery.core.command_line import USAGE, run_command
 from lottery.core.errors import BadInput
-from lottery.data.datasets import default_root, load
-from lottery.data.sources import LAYOUTS, ensure
+from lottery.data.datasets import datasets, default_root, load
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,8 @@ class Options:
 def describe(name: str, root: Path) -> str:
     """One line on a dataset, fetched and verified; DataError if it cannot be had."""
     train, test = load(name, root)
-    where = f"verified, in {ensure(name, root)}" if name in LAYOUTS else "part of this package"
+    files = datasets[name].files
+    where = files.where(name, root) if files else "read by its own code"
     return f"{name}: {len(train.labels)} train, {len(test.labels)} test, {where}"
 
 

@@ -113,7 +113,7 @@ CHEATS = {
     "from pathlib import Path\nfrom benchmarks.run import pipeline\n"
     "pipeline._loaded('digits', Path('.'), torch.device('cpu'), 0.0)\n"
     + HONEST: "opened a dataset's file",
-    "import tempfile\nfrom lottery.data.datasets import digits_file\n"
+    "import tempfile\nfrom lottery.data.sets.digits import digits_file\n"
     "link = tempfile.mkdtemp() + '/innocent'\nos.symlink(digits_file(), link)\nopen(link).close()\n"
     + HONEST: "opened a dataset's file, innocent",
     "import gc\ngc.get_objects()\n" + HONEST: r"not its own \(gc.get_objects\)",

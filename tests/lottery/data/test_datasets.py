@@ -9,8 +9,10 @@ import pickle
 import socket
 import sys
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -24,8 +26,13 @@ from PIL import Image
 from lottery.core.errors import UnknownName
 from lottery.data import DATASETS, DataError, default_root, load, sources
 from lottery.data.command import main
-from lottery.data.datasets import digits_file
-from lottery.data.sources import CIFAR10_BIN, CIFAR10_PY, FASHION_MNIST, MNIST, FileSet
+from lottery.data.datasets import datasets
+from lottery.data.sets import fashion_mnist
+from lottery.data.sets.cifar10 import CIFAR10_BIN, CIFAR10_PY
+from lottery.data.sets.digits import DIGITS_FILE
+from lottery.data.sets.fashion_mnist import FASHION_MNIST
+from lottery.data.sets.mnist import MNIST
+from lottery.data.sources import Files, FileSet
 
 N = 10  # images in a file
 DIGITS_SHA256 = "87ff0c9e40dc7e2c0e34e7257799c2e3f3aec1a016363bb11cad869ec428a826"
@@ -42,7 +49,7 @@ def tools(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
     monkeypatch.setattr(torchvision.datasets.MNIST, "download", fail)
     monkeypatch.setattr(torchvision.datasets.CIFAR10, "download", fail)
-    monkeypatch.setattr(sources, "DEBIAN_FOLDER", str(tmp_path / "debian"))
+    monkeypatch.setattr(fashion_mnist, "DEBIAN_FOLDER", str(tmp_path / "debian"))
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))
@@ -54,34 +61,47 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
+Expect = Callable[..., None]
+
+
 @pytest.fixture
-def cifar(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
+def expect() -> Iterator[Expect]:
+    """Have a dataset lie in other layouts, for as long as a test runs."""
+    with ExitStack() as stack:
+
+        def put(name: str, *layouts: FileSet) -> None:
+            files = datasets[name].files
+            assert isinstance(files, Files)
+            smaller = replace(datasets[name], files=replace(files, layouts=layouts))
+            stack.enter_context(datasets.temporarily({name: smaller}))
+
+        yield put
+
+
+@pytest.fixture
+def cifar(expect: Expect) -> dict[str, bytes]:
     """Six small batches by file name, their MD5s made those that are expected."""
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (6, N, 3 * 32 * 32), np.uint8)
     batches = [np.column_stack([np.arange(N, dtype=np.uint8), batch]) for batch in pixels]
     files = {name: b.tobytes() for name, b in zip(CIFAR10_BIN.md5, batches, strict=True)}
-    expect(monkeypatch, "cifar10", FileSet(BIN, md5s(files)), CIFAR10_PY)
+    expect("cifar10", FileSet(BIN, md5s(files)), CIFAR10_PY)
     return files
 
 
 @pytest.fixture
-def mnist(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
+def mnist(expect: Expect, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
     """Four small idx files by name, their MD5s made those that are expected of both MNISTs."""
     rng = np.random.default_rng(0)
     files = {
         name: rng.bytes(16 + N * 28 * 28) if "images" in name else bytes(8) + bytes(range(N))
         for name in MNIST.md5
     }
-    expect(monkeypatch, "mnist", FileSet(IDX, md5s(files)))
+    expect("mnist", FileSet(IDX, md5s(files)))
     fashion = FileSet(FASHION_MNIST.folder, md5s(files))
-    expect(monkeypatch, "fashion_mnist", fashion)
-    monkeypatch.setattr(sources, "FASHION_MNIST", fashion)
+    expect("fashion_mnist", fashion)
+    monkeypatch.setattr(fashion_mnist, "FASHION_MNIST", fashion)
     return files
-
-
-def expect(monkeypatch: pytest.MonkeyPatch, name: str, *layouts: FileSet) -> None:
-    monkeypatch.setitem(sources.LAYOUTS, name, layouts)
 
 
 def md5s(files: Mapping[str, bytes]) -> dict[str, str]:
@@ -147,7 +167,7 @@ def refusal(name: str, root: Path) -> str:
 
 
 def test_digits_are_what_they_were() -> None:
-    with np.load(digits_file()) as file:
+    with np.load(DIGITS_FILE) as file:
         assert sorted(file) == ["images", "labels"]
         content = file["images"].tobytes() + file["labels"].tobytes()
     assert hashlib.sha256(content).hexdigest() == DIGITS_SHA256
@@ -191,13 +211,13 @@ def test_published_md5s_are_those_of_torchvision() -> None:
 
 
 def test_cifar10_pixels_are_where_they_belong(
-    root: Path, cifar: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+    root: Path, cifar: dict[str, bytes], expect: Expect
 ) -> None:
     record = bytearray(3073)
     record[0] = 7
     record[1 + 1 * 1024 + 5 * 32 + 9] = 200  # green, row 5, column 9
     files = cifar | {"test_batch.bin": bytes(record)}
-    expect(monkeypatch, "cifar10", FileSet(BIN, md5s(files)))
+    expect("cifar10", FileSet(BIN, md5s(files)))
     write(root / BIN, files)
     train, test = load("cifar10", root)
     assert train.images.shape == (5 * N, 32, 32, 3)
@@ -217,13 +237,15 @@ def test_idx_files_are_read(root: Path, mnist: dict[str, bytes]) -> None:
     assert train.images[3, 2, 1, 0] == mnist["train-images-idx3-ubyte"][at]
 
 
-def test_pickled_layout_is_read(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pickled_layout_is_read(
+    root: Path, expect: Expect, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data = np.random.default_rng(0).integers(0, 256, (N, 3072), np.uint8)
     batch: dict[str, Any] = {"data": data, "labels": list(range(N))}
     files = {name: pickle.dumps(batch) for name in CIFAR10_PY.md5}
     files["batches.meta"] = pickle.dumps({"label_names": ["a"]})
     layout = FileSet(PY, md5s(files))
-    expect(monkeypatch, "cifar10", CIFAR10_BIN, layout)
+    expect("cifar10", CIFAR10_BIN, layout)
     listed = [list(item) for item in layout.md5.items()]
     cifar10 = torchvision.datasets.CIFAR10
     monkeypatch.setattr(cifar10, "train_list", listed[:5])
@@ -275,7 +297,7 @@ def test_debian_package_downloaded(
     mnist: dict[str, bytes],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sources, "DEBIAN_FOLDER", "usr/no-such-folder")
+    monkeypatch.setattr(fashion_mnist, "DEBIAN_FOLDER", "usr/no-such-folder")
     packed = {f"{name}.gz": gzip.compress(data) for name, data in mnist.items()}
     write(tmp_path / "inside/usr/no-such-folder", packed)
     command(tools / "apt-get", "echo > package.deb")
@@ -368,7 +390,7 @@ def test_bad_package_leaves_nothing(
 def test_unknown_name_gives_the_nearest(root: Path) -> None:
     with pytest.raises(UnknownName) as caught:
         load("cifar-10", root)
-    valid = "valid are digits, mnist, fashion_mnist, cifar10"
+    valid = "valid are cifar10, digits, fashion_mnist, mnist"
     assert str(caught.value) == f"unknown dataset 'cifar-10': did you mean cifar10? {valid}"
     with pytest.raises(UnknownName) as caught:
         load("xyz", root)

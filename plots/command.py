@@ -9,6 +9,7 @@ import tyro
 
 from lottery.core.command_line import run_command
 from lottery.core.errors import BadInput
+from lottery.core.extras import needing
 from plots.freshness import content_hash, drawn_from
 
 # The modules of plots/ that draw a suite, by what the figure's file has after the suite's name.
@@ -108,7 +109,8 @@ def draw(source: Path, figures: Mapping[str, str]) -> None:
         figure = source.with_name(f"{source.stem}{suffix}.png")
         if drawn_from(figure) != content:
             # Plotting libraries take seconds to import; figures that are up to date do without.
-            drawing = import_module("plots.drawing")
+            with needing("plots"):
+                drawing = import_module("plots.drawing")
             try:
                 drawing.draw(name, source, figure, content)
             except drawing.NothingToDraw as reason:

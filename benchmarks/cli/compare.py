@@ -2,20 +2,25 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import tyro
 
 from benchmarks.cli.bringing import bring, write_beside
 from benchmarks.cli.brought import with_brought
-from benchmarks.cli.options import FILTERS, RunOptions, parse_seeds, select
+from benchmarks.cli.filters import FILTERS, select
+from benchmarks.cli.options import RunOptions, parse_seeds
+from benchmarks.cli.terminal import show
+from benchmarks.judge.submission import write_submission
 from benchmarks.judge.tables import markdown
 from benchmarks.judge.verdict import judge
+from benchmarks.judge.verdict_file import to_json
 from benchmarks.plan.comparison import DEFAULT, Candidate, get_comparison
 from benchmarks.plan.suites import cells_of
 from benchmarks.results.lookup import Results
-from benchmarks.results.store import Store
+from benchmarks.results.store import Store, warn
 from benchmarks.run import scheduler
-from benchmarks.run.methods import named, source_of
+from benchmarks.run.methods import method_files, named, source_of
 from lottery.core.command_line import run_command
 from lottery.core.errors import BadInput
 from lottery.search.registry import Method
@@ -27,6 +32,8 @@ class Options(RunOptions):
 
     method: tyro.conf.Positional[str] = ""
     """A Python file that registers one method, or the name of one that is installed."""
+    submission: Path | None = None
+    """Write the method's file, its verdict and its rows to this folder, for a leaderboard."""
     comparison: str = DEFAULT
     """The frozen comparison, of benchmarks/plan/comparisons; or the path of a .toml file."""
 
@@ -53,12 +60,20 @@ def _main(options: Options) -> int:
         print(scheduler.list_cells(cells, Store(path).within_reach(), job))
         return 0
     status = bring(path, cells, everything, job)
-    verdict = judge(comparison, preset, candidate, Results(Store(path), seeds))
+    verdict = judge(comparison, preset, candidate, Results(Store(path), seeds), cells)
     folder = path.with_suffix("")
     text = markdown(verdict.sections)
-    write_beside(folder / f"{candidate.name}.md", text)
-    write_beside(folder / f"{candidate.name}.csv", verdict.csv())
-    print(text)
+    if verdict.points:
+        write_beside(folder / f"{candidate.name}.md", text)
+        write_beside(folder / f"{candidate.name}.csv", verdict.csv())
+        write_beside(folder / f"{candidate.name}.json", to_json(verdict))
+    show(verdict.sections, folder / f"{candidate.name}.md")
+    if options.submission and status:
+        warn(f"{options.submission} was not written: not every cell has a result")
+    elif options.submission:
+        file = method_files.get(candidate.name)
+        write_submission(options.submission, verdict, file.text if file else None)
+        print(f"submission: {options.submission}")
     return status
 
 

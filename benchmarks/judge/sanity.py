@@ -42,7 +42,7 @@ def check(ticket: Mapping[int, float], ablations: Mapping[str, Mapping[int, floa
         ticket: accuracy by seed.
         ablations: the same for each ablation, by name.
     """
-    differences = {name: paired(ticket, values) for name, values in ablations.items()}
+    differences = {name: [*paired(ticket, values).values()] for name, values in ablations.items()}
     gains = {name: mean(found) for name, found in differences.items() if found}
     if not ablations or any(map(_too_few, differences.values())):
         return SanityCheck(FEW, gains, {})

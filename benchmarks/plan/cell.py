@@ -3,9 +3,10 @@
 import hashlib
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal
 
+from lottery.core.choices import PrunedAt
 from lottery.core.initialisation import Initialisation
 from lottery.training.recipe import Recipe
 
@@ -64,7 +65,7 @@ class Cell:
     model: str
     dataset: str
     density: float | None
-    pruned_at: str
+    pruned_at: PrunedAt
     seed: int = 0
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)
     ablation: str = "none"
@@ -119,12 +120,12 @@ class Cell:
 
 def without_defaults(thing: Any, leave_out: Collection[str] = ()) -> dict[str, Any]:
     """A dataclass's fields without those at their default: a field added later changes no hash."""
-    values = asdict(thing)
     kept = {}
     for f in fields(thing):
         default = f.default if f.default_factory is MISSING else f.default_factory()
-        if f.name not in leave_out and getattr(thing, f.name) != default:
-            kept[f.name] = values[f.name]
+        value = getattr(thing, f.name)
+        if f.name not in leave_out and value != default:
+            kept[f.name] = value
     return kept
 
 
@@ -132,3 +133,8 @@ def content_hash(content: Mapping[str, Any]) -> str:
     """Hash of a JSON-like configuration: 16 hexadecimal digits."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def source_hash(code: bytes) -> str:
+    """Hash of a method's file, as `source` has it."""
+    return hashlib.sha256(code).hexdigest()[:16]

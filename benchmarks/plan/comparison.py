@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.plan.block import Block, Line
+from benchmarks.plan.cell import Cell, content_hash
 from benchmarks.plan.place import Place, on_grid
 from benchmarks.plan.presets import Preset, preset_of, read_presets
+from benchmarks.plan.suites import cells_of
 from benchmarks.plan.suites.sanity_checks import checked
 from benchmarks.plan.toml_file import COMPARISON, read_toml
+from lottery.core.choices import PrunedAt
 from lottery.core.errors import BadInput, check_name
 from lottery.core.registry import check_registered_name
 
@@ -25,7 +28,7 @@ class Baseline:
 
     label: str
     method: str
-    pruned_at: str
+    pruned_at: PrunedAt
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -40,9 +43,12 @@ class Candidate:
     """
 
     name: str
-    pruned_at: str
+    pruned_at: PrunedAt
     source: str = ""
     checked: bool = True
+
+
+STAND_IN = Candidate("mine", "init", "abc")  # of any method, in a fingerprint
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,14 @@ class Comparison:
             return preset_of(Path(name), self.presets)
         return self.presets[check_name(f"preset of {self.name}", name, list(self.presets))]
 
+    def fingerprint(self, preset: Preset) -> str:
+        """Hash of what a preset asks of a method and of the baselines, whatever the method.
+
+        How often the suite's own code has been mended plays no part, nor has the protocol.
+        """
+        cells = cells_of(self.blocks(preset, STAND_IN), preset.seeds)
+        return content_hash({"cells": sorted(content_hash(_what_is_asked(cell)) for cell in cells)})
+
     def blocks(self, preset: Preset, candidate: Candidate) -> tuple[Block, ...]:
         """The candidate, its ablations and the baselines, one block per model."""
         return tuple(
@@ -94,6 +108,11 @@ class Comparison:
                 if other.key != cell.key:
                     lines.append(Line(baseline.label, other))
         return Block("", "comparison", self.title, tuple(lines), shown="densities")
+
+
+def _what_is_asked(cell: Cell) -> dict[str, Any]:
+    kept = {name: value for name, value in cell.identity().items() if name != "revision"}
+    return {**kept, "protocol": ""}
 
 
 def comparison_names() -> list[str]:

@@ -27,7 +27,8 @@ from benchmarks.run.method_process import Errand
 from benchmarks.run.stages import StageKeeper
 from benchmarks.run.watch import Stopped, Watch
 from benchmarks.run.wire import Message, Tensors, receive, send
-from lottery.core.errors import BadInput, shown
+from lottery.core.choices import PRUNED_AT
+from lottery.core.errors import BadInput, check_name, shown
 from lottery.core.mask import Mask
 from lottery.core.network import Network
 from lottery.core.result import Log, Result
@@ -141,7 +142,7 @@ def contents_of(code: Code) -> Method | Registered:
             _signed(options, runner=bool(facts["runner"])),
             facts["strong"] is True,
             facts["own_weights"] is True,
-            str(facts["pruned_at"]),
+            check_name("pruned_at", str(facts["pruned_at"]), PRUNED_AT),
             facts["sets_density"] is True,
             _plan_of(code) if facts["plans"] else no_plan,
             _check_of(code) if facts["checks"] else no_check,

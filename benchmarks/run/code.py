@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from benchmarks.plan.cell import source_hash
 from lottery.core.errors import BadInput
 
 
@@ -24,7 +25,7 @@ class Code:
     @property
     def source(self) -> str:
         """Hash of the file."""
-        return hashlib.sha256(self.text).hexdigest()[:16]
+        return source_hash(self.text)
 
 
 def read_code(path: Path, kind: str) -> Code:

@@ -30,6 +30,7 @@ from benchmarks.run.closed_test_set import DATA_FILES, RuleBroken
 from benchmarks.run.code import Code, run_code
 from benchmarks.run.runtime import tuned_processor
 from benchmarks.run.wire import Message, Tensors, receive, send
+from lottery.core.choices import Precision
 from lottery.core.errors import BadInput
 from lottery.core.mask import Mask
 from lottery.core.network import Network
@@ -59,7 +60,7 @@ class Errand:
     cell: Cell
     dataset: Dataset
     device: str
-    precision: str
+    precision: Precision
     start_step: int
     threads: int
     data_files: frozenset[tuple[int, int]]

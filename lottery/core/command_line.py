@@ -17,7 +17,7 @@ Kind = TypeVar("Kind")
 
 
 def parse(kind: type[Kind], prog: str, arguments: Sequence[str] | None = None) -> Kind:
-    """Options of a kind, a dataclass, from the command line of the program `prog`.
+    """Options of a kind, a dataclass, from the command line of `prog`, as Python runs it.
 
     Raises:
         BadInput: arguments that do not fit.
@@ -29,7 +29,7 @@ def parse(kind: type[Kind], prog: str, arguments: Sequence[str] | None = None) -
         with contextlib.redirect_stderr(said):
             return tyro.cli(
                 kind,
-                prog=prog,
+                prog=_called(prog),
                 args=arguments,
                 config=(tyro.conf.FlagCreatePairsOff,),
             )
@@ -64,6 +64,12 @@ def run_command(
         path = f"{error.filename}: " if error.filename else ""
         print(f"error: {path[:500]}{error.strerror or error}", file=sys.stderr)
         return USAGE
+
+
+def _called(prog: str) -> str:
+    """A program as it was called: by the name of its script, where it was by one of ours."""
+    name = os.path.basename(sys.argv[0])
+    return name if name.startswith("lottery-") else prog
 
 
 def _one_line(box: str) -> str:

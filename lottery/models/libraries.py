@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from lottery.core.errors import UnknownName
+from lottery.core.extras import needing
 
 Shape = tuple[int, int, int]  # channels, height, width
 
@@ -15,7 +16,8 @@ Shape = tuple[int, int, int]  # channels, height, width
 def from_timm(name: str, shape: Shape, classes: int) -> nn.Module:
     """A model of timm, made for the size of the images where it is made for one."""
     # timm takes seconds to import; only these models pay for it.
-    import timm
+    with needing("timm"):
+        import timm
 
     if not timm.is_model(name):
         raise _unknown("timm", name, timm.list_models())
@@ -30,7 +32,8 @@ def from_timm(name: str, shape: Shape, classes: int) -> nn.Module:
 def from_torchvision(name: str, shape: Shape, classes: int) -> nn.Module:
     """A model of torchvision; its first convolution is made anew for other than three channels."""
     # torchvision takes a second to import; only these models pay for it.
-    from torchvision import models
+    with needing("suites"):
+        from torchvision import models
 
     known = models.list_models(module=models)
     if name not in known:

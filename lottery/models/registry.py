@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
+from lottery.core.choices import Precision
 from lottery.core.errors import BadInput
 from lottery.core.initialisation import Initialisation
 from lottery.core.layout import Layout
@@ -104,7 +105,7 @@ def build(
     *,
     initialisation: Initialisation = Initialisation(),  # noqa: B008  (frozen)
     device: torch.device | str = "cpu",
-    precision: str = "float32",
+    precision: Precision = "float32",
 ) -> Network:
     """Build a model with the initial weights of a seed.
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lottery.core.extras import needing
 from lottery.models.registry import MODELS, Model, Shape, build, check_input
 
 __all__ = ["MODELS", "Model", "Shape", "build", "check_input"]
@@ -139,7 +140,8 @@ class VGG16(nn.Module):
 def timm_model(name: str, shape: Shape, classes: int, **construction: Any) -> nn.Module:
     """A timm model made for an input size, its stochastic depth off; otherwise untouched."""
     # timm takes seconds to import; only these models pay for it.
-    from timm import create_model
+    with needing("timm"):
+        from timm import create_model
 
     module: nn.Module = create_model(
         name,
@@ -162,7 +164,8 @@ def native(build: Callable[[Shape, int], nn.Module], shape: Shape, classes: int)
 def torchvision_resnet_224(name: str, shape: Shape, classes: int) -> nn.Module:
     """A torchvision ResNet with its own stem."""
     # torchvision takes a second to import; only these models pay for it.
-    from torchvision import models
+    with needing("suites"):
+        from torchvision import models
 
     module: nn.Module = getattr(models, name)(norm_layer=BatchNorm, num_classes=classes)
     if shape[0] != 3:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
 
+from lottery.core.choices import PRUNED_AT, PrunedAt
 from lottery.core.errors import BadInput, check_name
 from lottery.core.registry import Registry, check_registered_name
 from lottery.training.recipe import Recipe
@@ -55,14 +56,14 @@ class Method:
     draw: Callable[..., Any]
     strong: bool = False
     own_weights: bool = False
-    pruned_at: str = "rewind"
+    pruned_at: PrunedAt = "rewind"
     sets_density: bool = True
     plan: Plan = no_plan
     check: Check = no_check
 
     def __post_init__(self) -> None:
         check_registered_name("method", self.name)
-        check_name(f"pruned_at of method {self.name}", self.pruned_at, ["init", "rewind"])
+        check_name(f"pruned_at of method {self.name}", self.pruned_at, PRUNED_AT)
         runner = {"runner": None} if self.wants_runner else {}
         try:
             inspect.signature(self.draw).bind(*GIVEN, **runner)
@@ -107,7 +108,7 @@ def method(
     *,
     strong: bool = False,
     own_weights: bool = False,
-    pruned_at: str = "rewind",
+    pruned_at: PrunedAt = "rewind",
     sets_density: bool = True,
     plan: Plan = no_plan,
     check: Check = no_check,

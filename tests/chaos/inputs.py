@@ -67,11 +67,14 @@ def tables(folder: Path, draw: random.Random) -> Callable[[Tally, int], None]:
         store = tally.give(f"CSV {raw[-300:]!r}", lambda: Store(path))
         if path.read_bytes() != raw:
             tally.unequal += 1
+            tally.note(f"CSV {raw!r} was changed by reading")
         if store is not None:
             rows = store.all_rows()
             tally.give(f"CSV {raw[-300:]!r}", lambda: StoreWriter(path).append(row("new")))
             again = Store(path).all_rows()
-            tally.lost += sum(each not in again for each in rows)
+            if lost := sum(each not in again for each in rows):
+                tally.lost += lost
+                tally.note(f"CSV {raw!r}: {lost} rows are not as before")
 
     return one
 
@@ -107,7 +110,9 @@ def tickets(folder: Path, draw: random.Random) -> Callable[[Tally, int], None]:
         ticket = tally.give(f"ticket {i}", lambda: read(path))
         if ticket is not None:
             tally.give(f"ticket {i}", lambda: rebuild(ticket))
-            tally.unequal += ticket.mask.sha256 != mask.sha256
+            if ticket.mask.sha256 != mask.sha256:
+                tally.unequal += 1
+                tally.note(f"ticket {i} has another mask")
 
     return one
 
@@ -124,6 +129,7 @@ def datasets(folder: Path, draw: random.Random) -> Callable[[Tally, int], None]:
         try:
             MNIST.verify(folder)
             tally.unequal += 1
+            tally.note(f"data {name}: taken for the official file")
         except DataError:
             (raw / name).unlink()
 

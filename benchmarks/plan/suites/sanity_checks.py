@@ -13,6 +13,7 @@ from lottery.core.catalogue import ABLATIONS, ablations_of
 
 @suite
 def sanity_checks(preset: Preset) -> tuple[Block, ...]:
+    """CTS Figs. 4, 5: tickets against shuffled, reinitialised and inverted ones."""
     return tuple(
         _panel(preset, model, powers, figure)
         for (model, powers), figure in zip(preset.grid.items(), ("Fig. 4", "Fig. 5"), strict=False)

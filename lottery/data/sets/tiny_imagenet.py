@@ -1,6 +1,7 @@
 """Tiny ImageNet: 110,000 photographs of 64x64 in 200 classes (Stanford CS231n)."""
 
 import io
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
@@ -9,10 +10,9 @@ from zipfile import ZipFile
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
-from tqdm import tqdm
 
+from lottery.core.extras import needing
 from lottery.core.ticket import read_tensors, write_tensors
 from lottery.data.datasets import Images, dataset
 from lottery.data.sources import Files, FileSet, from_url
@@ -58,6 +58,7 @@ def _part(tensors: dict[str, Tensor], name: str) -> Images:
 
 
 def _decode(archive: Path) -> dict[str, Tensor]:
+    print(f"decoding {archive}, once", file=sys.stderr)
     with ZipFile(archive) as file:
         classes = sorted(file.read(f"{INSIDE}/wnids.txt").decode().split())
         labels = {name: label for label, name in enumerate(classes)}
@@ -78,8 +79,11 @@ def _decode(archive: Path) -> dict[str, Tensor]:
 
 def _pixels(archive: ZipFile, files: Sequence[tuple[str, int]]) -> Tensor:
     """The pictures, uint8 of shape (n, 64, 64, 3); the few grey ones as RGB."""
+    with needing("suites"):
+        from PIL import Image  # these pictures alone need it
+
     pixels = torch.empty(len(files), 64, 64, 3, dtype=torch.uint8)
-    for i, (name, _) in enumerate(tqdm(files, "decoding Tiny ImageNet", mininterval=1)):
+    for i, (name, _) in enumerate(files):
         with Image.open(io.BytesIO(archive.read(name))) as picture:
             pixels[i] = torch.from_numpy(np.array(picture.convert("RGB")))
     return pixels

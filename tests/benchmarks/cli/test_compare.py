@@ -96,9 +96,8 @@ def test_a_method_is_compared_and_baselines_are_kept(compare: Compare, tmp_path:
     for (method, density, seed), result in masks.items():
         if method == "mine":  # the same order of weights gives the same mask and training
             assert result == masks["magnitude", density, seed]
-    assert "4 comparisons" in out
-    assert "| Magnitude " in out
-    assert "equal on every seed" in out
+    assert "**mine is number 1 of 3 by mean accuracy (by the tests" in out
+    assert "equal on every seed to Magnitude" in out
     folder = tmp_path / "results" / "demo" / "tiny-1"
     assert (folder / "mine.md").read_text() == out[:-1]
     assert (folder / "mine.csv").read_text().startswith("label,candidate,method,")
@@ -163,7 +162,11 @@ def test_a_method_that_reads_test_labels_is_refused(compare: Compare, tmp_path: 
     assert status == 1
     assert "RuleBroken: it read the dataset digits" in err
     assert {row["method"] for row in table(tmp_path)} == {"magnitude", "random"}
-    assert "mine: nothing to compare yet." in out
+    assert "mine: no result yet." in out
+    assert "|" not in out, "no tables"
+    assert "(4 cells): mine lenet-300-100 digits density 0.1678, seed 0; " in out
+    assert "Not asked for and without a result: 6 cells of the comparison." in out
+    assert not (tmp_path / "results" / "demo" / "tiny-1").exists()
 
 
 def test_a_mask_has_no_scores_to_invert(compare: Compare, tmp_path: Path) -> None:

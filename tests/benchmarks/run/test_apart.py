@@ -113,8 +113,8 @@ CHEATS = {
     "from pathlib import Path\nfrom benchmarks.run import pipeline\n"
     "pipeline._loaded('digits', Path('.'), torch.device('cpu'), 0.0)\n"
     + HONEST: "it read the dataset digits",
-    "import tempfile\nfrom lottery.data.sets.digits import digits_file\n"
-    "link = tempfile.mkdtemp() + '/innocent'\nos.symlink(digits_file(), link)\nopen(link).close()\n"
+    "import tempfile\nfrom lottery.data.sets.digits import DIGITS_FILE\n"
+    "link = tempfile.mkdtemp() + '/innocent'\nos.symlink(DIGITS_FILE, link)\nopen(link).close()\n"
     + HONEST: "opened a dataset's file, innocent",
     "import gc\ngc.get_objects()\n" + HONEST: r"not its own \(gc.get_objects\)",
     "return Result(Mask.top(network.layout, network.weights.abs(), density),"

@@ -1,9 +1,11 @@
 """Models and datasets of files and folders: what they run in, what is hashed, what is refused."""
 
+import multiprocessing
 import signal
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from typing import Any
 
@@ -226,7 +228,8 @@ def test_a_helping_process_loads_what_was_brought(root: Path) -> None:
     job = Job(root, root / "cache", "cpu", "float32", None, 1, brought=brought)
     before = signal.getsignal(signal.SIGINT)
     try:
-        scheduler._help([cell], root / "rows.csv", job, [], 1)
+        told: SimpleQueue[tuple[int, str]] = multiprocessing.get_context("spawn").SimpleQueue()
+        scheduler._help([cell], root / "rows.csv", job, [], 1, told)
     finally:
         signal.signal(signal.SIGINT, before)
     (row,) = Store(root / "rows.csv").rows()

@@ -23,7 +23,6 @@ import pytest
 import torch
 import torchvision
 from PIL import Image
-from sklearn.datasets import load_digits
 
 from lottery.core.errors import UnknownName
 from lottery.data import DATASETS, DataError, default_root, load, sources
@@ -32,12 +31,14 @@ from lottery.data.datasets import datasets
 from lottery.data.sets import fashion_mnist, tiny_imagenet
 from lottery.data.sets.cifar10 import CIFAR10_BIN, CIFAR10_PY
 from lottery.data.sets.cifar100 import ARCHIVE, CIFAR100
+from lottery.data.sets.digits import DIGITS_FILE
 from lottery.data.sets.fashion_mnist import FASHION_MNIST
 from lottery.data.sets.mnist import MNIST
 from lottery.data.sets.tiny_imagenet import TINY
 from lottery.data.sources import Files, FileSet
 
 N = 10  # images in a file
+DIGITS_SHA256 = "87ff0c9e40dc7e2c0e34e7257799c2e3f3aec1a016363bb11cad869ec428a826"
 BIN, PY, IDX = CIFAR10_BIN.folder, CIFAR10_PY.folder, MNIST.folder
 
 
@@ -168,13 +169,20 @@ def refusal(name: str, root: Path) -> str:
     return text
 
 
-def test_digits_are_scikit_learns(root: Path) -> None:
+def test_digits_are_what_they_were() -> None:
+    with np.load(DIGITS_FILE) as file:
+        assert sorted(file) == ["images", "labels"]
+        content = file["images"].tobytes() + file["labels"].tobytes()
+    assert hashlib.sha256(content).hexdigest() == DIGITS_SHA256
+
+
+def test_digits_are_scikit_learns_bit_for_bit(root: Path) -> None:
+    theirs = pytest.importorskip("sklearn.datasets").load_digits()
     train, test = load("digits", root)
-    theirs = load_digits()
-    assert torch.equal(test.labels, torch.from_numpy(theirs.target[::5]))
-    assert torch.equal(train.labels[:4], torch.from_numpy(theirs.target[1:5]))
-    pixels = torch.from_numpy(theirs.images[::5]) * 255 / 16
-    assert torch.equal(test.images[..., 0], pixels.round().to(torch.uint8))
+    for part, at in ((test, np.arange(1797) % 5 == 0), (train, np.arange(1797) % 5 != 0)):
+        assert torch.equal(part.labels, torch.from_numpy(theirs.target[at]))
+        pixels = np.rint(theirs.images[at] * 255 / 16).astype(np.uint8)
+        assert torch.equal(part.images[..., 0], torch.from_numpy(pixels))
 
 
 def test_digits_are_split_by_fifths(root: Path) -> None:
@@ -474,7 +482,7 @@ def test_command_goes_on_and_reports(
     assert err.count("error: ") == len(err.splitlines()) - err.count("fetching") == 1
     monkeypatch.setattr(sys, "argv", ["data", "digits"])
     assert main() == 0
-    assert capsys.readouterr().out == "digits: 1437 train, 360 test, part of scikit-learn\n"
+    assert capsys.readouterr().out == "digits: 1437 train, 360 test, part of this package\n"
 
 
 def test_default_root(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from lottery.training.recipe import Recipe
 from lottery.training.runner import Runner
 
 # (loop, steps done, steps in all)
-Report = Callable[[str, int, int], None]
+Report = Callable[[str, int, int], object]
 
 
 class ReportingRunner(Runner):
@@ -46,7 +46,7 @@ class ReportingRunner(Runner):
             # None is a bar on a terminal alone.
             disable = None if self._progress is None else not self._progress
             with tqdm(desc=name, total=len(steps), disable=disable, unit="step") as bar:
-                self.keeper = _Reporter(name, steps, lambda *_: None if bar.update() else None)
+                self.keeper = _Reporter(name, steps, lambda *_: bar.update())
                 yield
 
 

@@ -135,7 +135,23 @@ def _draw(
     returned = method.draw(network, examples, density, source, **options, **lent)
     if network.weights._version != before:
         raise BadInput(f"method {method.name!r} changed the weights that it was given")
-    return as_result(returned, network.layout, density, method.name)
+    found = as_result(returned, network.layout, density, method.name)
+    if density not in (None, 1.0) and found.scores is not None:
+        _check_scores(method.name, network, found.scores)
+    return found
+
+
+def _check_scores(method: str, network: Network, scores: Tensor) -> None:
+    """Check that scores tell weights apart.
+
+    Raises:
+        BadInput: all are equal, as where a layer of zeros lets no gradient through.
+    """
+    if bool((scores == scores[0]).all()):
+        views = network.layout.views(network.weights)
+        zero = [name for name, weights in views.items() if not weights.any()]
+        why = f": {', '.join(zero)} is zero throughout" if zero else ""
+        raise BadInput(f"{method} gives every weight the same score{why}")
 
 
 def _statistics(

@@ -38,8 +38,8 @@ def scale_last(
 
 def scale_batch(
     x: Tensor,
-    mean: Tensor | None,
-    variance: Tensor | None,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
     weight: Tensor | None = None,
     bias: Tensor | None = None,
     *_: Any,

@@ -55,8 +55,7 @@ def test_every_method_draws_a_ticket_and_leaves_the_model_alone(
     name: str, model: OwnNetwork, loader: Loader
 ) -> None:
     model.norm1.eval()
-    assert model.conv1.bias is not None
-    model.conv1.bias.requires_grad_(False)
+    model.norm2.requires_grad_(False)
     before = state(model)
     ticket = draw(model, loader, name)
     assert state(model) == before
@@ -220,6 +219,12 @@ def test_emptied_layers_are_not_passed_over(model: OwnNetwork, loader: Loader) -
         model.head.weight.mul_(1e-6)
     with pytest.warns(UserWarning, match=r"the ticket keeps no weight of head\.weight"):
         lottery.prune(model, loader, "magnitude", density=0.3)
+
+
+def test_scores_that_tell_nothing_apart_are_refused(model: OwnNetwork, loader: Loader) -> None:
+    nn.init.zeros_(model.head.weight)
+    with pytest.raises(BadInput, match=r"same score: head\.weight is zero throughout"):
+        lottery.prune(model, loader, "snip", density=0.3)
 
 
 def test_a_method_that_changes_its_weights_is_refused(model: OwnNetwork, loader: Loader) -> None:

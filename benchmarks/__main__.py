@@ -5,7 +5,7 @@ from typing import NoReturn
 
 from lottery.core.entry import run
 
-COMMANDS = ("compare", "merge", "report")
+COMMANDS = ("check-submission", "compare", "leaderboard", "merge", "report")
 
 
 def main() -> NoReturn:
@@ -13,7 +13,7 @@ def main() -> NoReturn:
     if sys.argv[1:2] and sys.argv[1] in COMMANDS:
         name = sys.argv[1]
         sys.argv[:2] = [f"{sys.argv[0]} {name}"]
-        run(f"benchmarks.cli.{name}")
+        run(f"benchmarks.cli.{name.replace('-', '_')}")
     run("benchmarks.cli.suite")
 
 

@@ -42,7 +42,7 @@ class Options:
     suite: tyro.conf.Positional[str] = ""
     """Whose results are drawn; all draws every preset's."""
     preset: str = "demo"
-    """Their folder."""
+    """Their folder; those whose names begin with it and a dash are drawn too."""
     results: Path = Path("results")
     """Folder of the results."""
 
@@ -55,19 +55,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _main(options: Options) -> int:
     if options.suite == "all":
         return _draw_all(options.results)
-    folder = options.results / options.preset
-    compared = sorted(p for p in folder.glob("*/*.csv") if p.parent.name == options.suite)
-    rows = folder / f"{options.suite}.csv"
-    figures, found = (COMPARED, compared) if compared else (figures_of(rows), [rows])
-    if not figures:
+    preset = Path(options.preset).stem if options.preset.endswith(".toml") else options.preset
+    asked = options.results / preset
+    # With other models and data in the papers' place a preset has further folders.
+    others = [path for path in sorted(options.results.glob(f"{preset}-*")) if path.is_dir()]
+    found = [each for folder in (asked, *others) for each in _sources(folder, options.suite)]
+    rows = asked / f"{options.suite}.csv"
+    if not found and not figures_of(rows):
         known = f"{', '.join(FIGURES)}, all, or a comparison that was run"
         raise BadInput(f"no figure for {options.suite!r}: {known}")
-    for source in found:
-        if not source.exists():
-            raise BadInput(f"there is no {source}; run the suite first")
+    if not found:
+        raise BadInput(f"there is no {rows}; run the suite first")
+    for source, figures in found:
         draw(source, figures)
         print(f"rows: {source}")
     return 0
+
+
+def _sources(folder: Path, suite: str) -> list[tuple[Path, Mapping[str, str]]]:
+    """A suite's results in a preset's folder, and their figures; of a comparison every method's."""
+    compared = sorted(p for p in folder.glob("*/*.csv") if p.parent.name == suite)
+    if compared:
+        return [(path, COMPARED) for path in compared]
+    rows = folder / f"{suite}.csv"
+    return [(rows, figures)] if rows.exists() and (figures := figures_of(rows)) else []
 
 
 def _draw_all(results: Path) -> int:

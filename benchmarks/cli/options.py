@@ -8,7 +8,7 @@ from pathlib import Path
 
 import tyro
 
-from benchmarks.run.job import Job
+from benchmarks.run.job import Brought, Job
 from lottery.core.errors import BadInput, shown
 
 
@@ -17,7 +17,8 @@ class RunOptions:
     """What every command that runs cells takes."""
 
     preset: str = "demo"
-    """Scale: demo (bundled digits, minutes on a CPU), quick (real data, shortened) or paper."""
+    """Scale: demo (bundled digits, minutes on a CPU), quick (real data, shortened) or paper; or the
+    path of a .toml file based on one of them."""
     seeds: tuple[str, ...] = ()
     """Seeds, e.g. 0 1 2 or 0,1,2; the preset's own where none are given."""
     only: tuple[str, ...] = ()
@@ -38,6 +39,18 @@ class RunOptions:
     """How long a method of a file or a package may take to draw one ticket, e.g. 90s or 2h."""
     time_budget: str = ""
     """Stop cleanly after this long, e.g. 9m, 90s or 2h; all that is finished is kept."""
+    plugin: tyro.conf.UseAppendAction[tuple[Path, ...]] = ()
+    """A Python file with a method, or with models and datasets; may be given several times."""
+    dataset_folder: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """NAME=DIR: a folder of pictures as a dataset: train/ and val/ or test/, with a folder for each
+    class; may be given several times."""
+    image_size: int = 0
+    """Side of the images of --dataset-folder; as the pictures are where it is not given."""
+    model: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """The model that is run in place of the papers', also timm:NAME or torchvision:NAME; or
+    PAPERS=NAME, in place of one of theirs; may be given several times."""
+    dataset: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """The dataset that is run in place of the papers', likewise."""
     list: bool = False
     """Print the cells, their estimated cost and which are done; run nothing."""
 
@@ -55,7 +68,24 @@ class RunOptions:
             parse_duration(self.time_budget),
             parse_jobs(self.jobs),
             parse_duration(self.cell_limit, "cell limit") or 86400.0,
+            self.brought(),
         )
+
+    def brought(self) -> Brought:
+        """The files and folders that are brought along.
+
+        Raises:
+            BadInput: no NAME=DIR, the same name twice, or a negative size.
+        """
+        folders: dict[str, Path] = {}
+        for text in self.dataset_folder:
+            name, equals, folder = text.partition("=")
+            if not (name and equals and folder) or name in folders:
+                raise BadInput(f"--dataset-folder takes NAME=DIR, each name once, not {text!r}")
+            folders[name] = Path(folder)
+        if self.image_size < 0:
+            raise BadInput(f"--image-size {self.image_size} is not a number of pixels")
+        return Brought(self.plugin, folders, self.image_size)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from benchmarks.cli.bringing import bring, write_beside
+from benchmarks.cli.brought import with_brought
 from benchmarks.cli.filters import FILTERS, select
 from benchmarks.cli.options import Options, parse_seeds
 from benchmarks.cli.terminal import show
@@ -28,6 +29,7 @@ def _main(options: Options) -> int:
     preset = get_preset(options.preset).for_suite(options.suite)
     if options.suite == "throughput":  # measures steps, not cells
         return int(import_module("benchmarks.cli.throughput").run(options, preset))
+    preset = with_brought(options, preset)
     blocks = get_suite(options.suite, preset)
     seeds = parse_seeds(options.seeds) or preset.seeds
     everything = cells_of(blocks, seeds)

@@ -2,6 +2,7 @@
 
 import torch
 
+from lottery.core.choices import PRECISIONS, Precision
 from lottery.core.errors import BadInput, check_name
 
 
@@ -23,15 +24,15 @@ def choose_device(name: str, *, planned: bool = False) -> torch.device:
     return torch.device(name)
 
 
-def choose_precision(name: str, device: torch.device) -> str:
+def choose_precision(name: str, device: torch.device) -> Precision:
     """float32 or bfloat16; "auto" takes bfloat16 where the processor computes in it.
 
     Raises:
         UnknownName: no such precision.
     """
-    check_name("precision", name, ["auto", "float32", "bfloat16"])
     if name != "auto":
-        return name
+        check_name("precision", name, ["auto", *PRECISIONS])
+        return check_name("precision", name, PRECISIONS)
     native = device.type == "cuda" or torch.cpu.get_capabilities().get("avx512_bf16", False)
     return "bfloat16" if native else "float32"
 

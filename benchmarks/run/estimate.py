@@ -9,6 +9,7 @@ import torch
 
 from benchmarks.plan.cell import Cell, without_defaults
 from benchmarks.run.methods import is_trained, methods
+from lottery.core.choices import Precision
 from lottery.data import DATASETS
 from lottery.models.zoo import build
 
@@ -30,7 +31,7 @@ class Piece:
     seconds: float
 
 
-def pieces(cell: Cell, device: torch.device, precision: str) -> list[Piece]:
+def pieces(cell: Cell, device: torch.device, precision: Precision) -> list[Piece]:
     """Pretraining, search and training of a cell, as far as each is needed."""
     recipe, method = cell.recipe, methods[cell.method]
     rewind = recipe.rewind_epochs if cell.drawn_at == "rewind" else 0.0
@@ -59,7 +60,7 @@ def _piece(
     batch_size: int,
     cell: Cell,
     device: torch.device,
-    precision: str,
+    precision: Precision,
 ) -> Piece:
     size = DATASETS[cell.dataset].train_size
     batch = min(batch_size, size)
@@ -99,7 +100,7 @@ PLANNED_RATE = {"bfloat16": 989e12, "float32": 67e12}
 
 
 @cache
-def matrix_rate(device: torch.device, precision: str) -> float:
+def matrix_rate(device: torch.device, precision: Precision) -> float:
     """Measured operations per second of a large matrix product; see PLANNED_RATE."""
     if device.type == "cuda" and not torch.cuda.is_available():
         return PLANNED_RATE[precision]

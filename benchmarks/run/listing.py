@@ -7,6 +7,7 @@ import torch
 
 from benchmarks.plan.cell import Cell
 from benchmarks.run.estimate import Piece, duration, pieces
+from lottery.core.choices import Precision
 
 
 @dataclass
@@ -24,7 +25,7 @@ class Cost:
 
 
 def listing(
-    cells: Sequence[Cell], done: Collection[str], device: torch.device, precision: str
+    cells: Sequence[Cell], done: Collection[str], device: torch.device, precision: Precision
 ) -> str:
     """The cells by key, then what is left of every method and model, and of all."""
     lines, seen = [], set[tuple[str, ...]]()

@@ -4,28 +4,32 @@ import multiprocessing
 import os
 import signal
 import traceback
-from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing.queues import SimpleQueue
 from pathlib import Path
+from typing import Any
 
 import torch
 from filelock import BaseFileLock, Timeout
 
 from benchmarks.plan.cell import Cell
+from benchmarks.results.columns import Details
 from benchmarks.results.provenance import commit
 from benchmarks.results.store import Store, warn
 from benchmarks.results.writer import StoreWriter
-from benchmarks.run.apart import MethodFailed
+from benchmarks.run.apart import MethodFailed, described
+from benchmarks.run.code import Code
 from benchmarks.run.devices import choose_device, choose_precision
 from benchmarks.run.estimate import pieces
 from benchmarks.run.job import Job
 from benchmarks.run.listing import listing
-from benchmarks.run.methods import LoadedFile, load_file, method_files, one_line, option, source_of
+from benchmarks.run.methods import add_file, method_files, one_line, option
 from benchmarks.run.parallelism import choose_jobs, threads
 from benchmarks.run.pipeline import Bench, run_cell
+from benchmarks.run.plugins import as_planned, bring
 from benchmarks.run.runtime import tuned_processor
 from benchmarks.run.stages import NotCached
 from benchmarks.run.validation import check_cells
@@ -156,14 +160,17 @@ def _help(
     cells: Sequence[Cell],
     path: Path,
     job: Job,
-    files: Sequence[LoadedFile],
+    files: Sequence[Code],
     own_threads: int,
     told: SimpleQueue[tuple[int, str]],
 ) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started it says when to stop
+    bring(job.brought, job.data_root)
     for file in files:
-        if source_of(load_file(file.path)) != file.source:
-            return  # it was edited just now: the cells to run are of the code before
+        if file not in method_files.values():
+            add_file(file, described(file))
+    if not as_planned(cells, job.data_root):
+        return  # something was edited just now: the cells to run are of what it was before
     torch.set_num_threads(own_threads)
     run(cells, StoreWriter(path), job, show=False, tell=partial(_tell, told))
 
@@ -202,7 +209,11 @@ def run_cells(cells: Sequence[Cell], store: StoreWriter, bench: Bench) -> Done:
                     store.borrow([cell])  # another suite may have been at it
                     if cell.key not in store.done():
                         progress.start(cell)
-                        _run_one(cell, store, bench, outcome)
+                        finished = None
+                        with _reported(cell, bench, outcome), threads(cell):
+                            finished = run_cell(cell, bench)
+                        if finished:
+                            _store(cell, *finished, store, bench.watch)
                     progress.finish(cell, store.done())
             except Timeout:
                 busy.append(cell)
@@ -217,29 +228,33 @@ def _claim(cache_root: Path, cell: Cell) -> BaseFileLock:
     return lock_file(folder / f"{cell.key}.lock")
 
 
-def _run_one(cell: Cell, store: StoreWriter, bench: Bench, outcome: Done) -> None:
-    """Run a cell and store its row."""
+@contextmanager
+def _reported(cell: Cell, bench: Bench, outcome: Done) -> Iterator[None]:
+    """Say why a cell came to nothing: it must not take the others with it."""
     try:
-        with threads(cell):
-            row, details = run_cell(cell, bench)
+        yield
     except (Stopped, DataError):
         raise
     except Inapplicable as reason:
         bench.watch.write(f"note: {cell.describe()} is left out: {reason}")
         outcome.left_out.add(cell.key)
-        return
-    except (Exception, SystemExit) as error:  # a failing cell must not take the others with it
+    except (Exception, SystemExit) as error:
         file = method_files.get(cell.method)
         where = f"{file.path}: " if file else ""
         kept = keep_failure(bench.cache_root, cell, error)
         failure = f"{where}{cell.describe()} failed: {one_line(error)}{kept}"
         bench.watch.write(f"error: {failure}")
         outcome.failures.append(failure)
-        return
+
+
+def _store(
+    cell: Cell, row: dict[str, Any], details: Details, store: StoreWriter, watch: Watch
+) -> None:
     store.append(row, details)
     if row["params_kept"] == 0:
-        lam = option(cell, "lam")
-        bench.watch.write(f"warning: {cell.describe()} pruned everything, at lambda {lam}")
+        watch.write(
+            f"warning: {cell.describe()} pruned everything, at lambda {option(cell, 'lam')}"
+        )
 
 
 def keep_failure(cache_root: Path, cell: Cell, error: BaseException) -> str:

@@ -8,6 +8,8 @@ from benchmarks.run.methods import methods
 from lottery.core.errors import check_name
 from lottery.core.mask import kept_count
 from lottery.data import DATASETS, load
+from lottery.data.datasets import datasets
+from lottery.models.adaptation import probe
 from lottery.models.zoo import build, check_input
 from lottery.search.registry import objectives
 
@@ -22,7 +24,7 @@ def check_cells(cells: Sequence[Cell], data_root: Path) -> None:
         DataError: data that is damaged or cannot be had.
     """
     for cell in cells:
-        check_name("dataset", cell.dataset, list(DATASETS))
+        check_name("dataset", cell.dataset, datasets.names())
         check_input(cell.model, DATASETS[cell.dataset].shape)
         method = methods[cell.method]
         options = method.changed(cell.options)
@@ -33,5 +35,8 @@ def check_cells(cells: Sequence[Cell], data_root: Path) -> None:
             facts = DATASETS[cell.dataset]
             layout = build(cell.model, facts.shape, facts.classes, 0).layout
             kept_count(cell.density, layout.total)
+    for model, dataset in {(c.model, c.dataset) for c in cells if c.model_source or ":" in c.model}:
+        facts = DATASETS[dataset]
+        probe(model, build(model, facts.shape, facts.classes, 0), facts.shape, facts.classes)
     for dataset in {cell.dataset for cell in cells}:
         load(dataset, data_root)

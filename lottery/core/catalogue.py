@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from lottery.core.choices import PrunedAt
+
 
 @dataclass(frozen=True)
 class KnownMethod:
@@ -74,7 +76,7 @@ ABLATIONS = {
 }
 
 
-def ablations_of(method: str, pruned_at: str) -> list[str]:
+def ablations_of(method: str, pruned_at: PrunedAt) -> list[str]:
     """The ablations that mean something for a method's tickets, "none" first.
 
     Weights that are trained already cannot be drawn anew, and without scores nothing is inverted.

@@ -30,7 +30,7 @@ def interval(values: Sequence[float]) -> tuple[float, float, float]:
 def least_difference(seeds: int, comparisons: int) -> float:
     """How many of its own standard deviations a mean difference must have to be told from chance.
 
-    Two-sided, for the smallest of the p-values under Holm's correction; infinite for one seed.
+    Two-sided, at LEVEL divided by the number of comparisons; infinite for one seed.
     """
     if seeds < 2:
         return math.inf

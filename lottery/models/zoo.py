@@ -4,23 +4,17 @@ BatchNorm keeps no running statistics (CTS Section V-A): every batch is normalis
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lottery.core.errors import BadInput, check_name
 from lottery.core.extras import needing
-from lottery.core.initialisation import Initialisation
-from lottery.core.layout import Layout
-from lottery.core.network import Network
-from lottery.core.randomness import derive
-from lottery.models.initialisation import initialise
+from lottery.models.registry import MODELS, Model, Shape, build, check_input
 
-Shape = tuple[int, int, int]  # channels, height, width
+__all__ = ["MODELS", "Model", "Shape", "build", "check_input"]
+
 MakeNorm = Callable[[int], nn.Module]
 BatchNorm = partial(nn.BatchNorm2d, track_running_stats=False)
 
@@ -187,19 +181,7 @@ def torchvision_resnet(name: str, shape: Shape, classes: int) -> nn.Module:
     return module
 
 
-@dataclass(frozen=True)
-class Model:
-    """How a model is built from (shape, classes), and which layers are never pruned.
-
-    `patch`: height and width of the images must be multiples of it.
-    """
-
-    build: Callable[[Shape, int], nn.Module]
-    keep_dense: tuple[str, ...] = ()
-    patch: int = 1
-
-
-MODELS = {
+SUITE = {
     # LeNet-300-100, and those of 80% to 20% of its width.
     **{
         f"lenet-{3 * w}-{w}": Model(partial(LeNet, hidden=(3 * w, w)))
@@ -250,49 +232,5 @@ MODELS = {
     ),
 }
 
-
-def check_input(name: str, shape: Shape) -> None:
-    """Check that a model can take images of a shape.
-
-    Raises:
-        UnknownName: no such model.
-        BadInput: it cannot.
-    """
-    patch = MODELS[check_name("model", name, sorted(MODELS))].patch
-    _, height, width = shape
-    if height % patch or width % patch:
-        raise BadInput(
-            f"{name} cuts images into patches of {patch}x{patch}; "
-            f"height and width must be multiples of {patch}, not {height}x{width}"
-        )
-
-
-def build(
-    name: str,
-    shape: Shape,
-    classes: int,
-    seed: int,
-    *,
-    initialisation: Initialisation = Initialisation(),  # noqa: B008  (frozen)
-    device: torch.device | str = "cpu",
-    precision: str = "float32",
-) -> Network:
-    """Build a model of the suite with the initial weights of a seed.
-
-    Args:
-        name: a key of MODELS.
-        shape: channels, height and width of the input.
-        device, precision: see Network.
-
-    Raises:
-        UnknownName: no such model.
-        BadInput: it cannot take images of this shape.
-    """
-    check_input(name, shape)
-    model = MODELS[name]
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive(seed, "construction"))
-        module = model.build(shape, classes)
-    initialise(module, seed, initialisation)
-    layout = Layout.prunable(module, model.keep_dense)
-    return Network(module, layout, device=device, precision=precision)
+for _name, _model in SUITE.items():
+    MODELS.add(_name, _model)

@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
+from lottery.core.choices import GRADIENTS, Gradient
 from lottery.core.errors import check_name
-
-GRADIENTS = ("mean_clipped", "sum_clipped_all")
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Recipe:
     rewind_epochs: float = 9
     batch_size: int = 512
     replicas: int = 4
-    gradient: str = "sum_clipped_all"
+    gradient: Gradient = "sum_clipped_all"
     lr: float = 0.1
     momentum: float = 0.9
     weight_decay: float = 1e-3

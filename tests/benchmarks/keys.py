@@ -81,9 +81,9 @@ def keys_of(cell: Cell, bench: Bench) -> list[str]:
     return [
         cell.key,
         content_hash(work._task(work.draw_step)),
-        asked(lambda: work._train_stage("dense", network, mask, before)),
+        asked(lambda: work._train("dense", network, mask, before)),
         asked(lambda: work.draw(network)),
-        asked(lambda: work._train_stage("trained", network, mask, after)),
+        asked(lambda: work._train("trained", network, mask, after)),
         f"steps {before} {after}",
     ]
 

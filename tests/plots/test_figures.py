@@ -5,12 +5,15 @@ import subprocess
 import sys
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
+from matplotlib.container import ErrorbarContainer
+from matplotlib.figure import Figure
 from PIL import Image
 
 from lottery.core.summary import removed
@@ -517,7 +520,9 @@ def test_layerwise_bars_are_the_layers_shares(tmp_path: Path) -> None:
     plt.close(figure)
 
 
-def points(path: Path) -> Path:
+def points(
+    path: Path, densities: tuple[float, ...] = (0.1, 0.01), seeds: int = 3, half: float = 2.0
+) -> Path:
     """What python -m benchmarks.compare writes."""
     rows = [
         (
@@ -529,19 +534,18 @@ def points(path: Path) -> Path:
             "resnet20",
             "digits",
             density,
-            3,
-            a,
-            a - 2,
-            a + 2,
+            seeds,
+            *accuracy,
             cost,
-            front,
+            True,
             1,
         )
-        for label, mine, method, a, cost, front in (
-            ("mine", True, "mine", 95.0, 24.0, True),
-            ("SNIP", False, "snip", 90.0, 12.0, True),
+        for label, mine, method, a, cost in (
+            ("mine", True, "mine", 95.0, 24.0),
+            ("SNIP", False, "snip", 90.0, 12.0),
         )
-        for density in (0.1, 0.01)
+        for accuracy in [(a, a - half, a + half)]
+        for density in densities
     ]
     names = "label candidate method objective options model dataset density seeds accuracy low high"
     frame = pd.DataFrame(rows, columns=[*names.split(), "epochs", "on_front", "protocol"])
@@ -550,22 +554,53 @@ def points(path: Path) -> Path:
     return path
 
 
-def test_a_comparison_has_accuracy_by_sparsity_and_by_cost(tmp_path: Path) -> None:
+def compared(tmp_path: Path, **more: Any) -> Figure:
     style.apply()
-    figure = comparison.draw(Tables(points(tmp_path / "demo" / "made-up-1" / "mine.csv")))
+    return comparison.draw(Tables(points(tmp_path / "demo" / "made-up-1" / "mine.csv", **more)))
+
+
+def test_a_comparison_has_accuracy_by_sparsity_and_by_cost(tmp_path: Path) -> None:
+    figure = compared(tmp_path)
     top, *costs = figure.axes
-    legend = top.get_legend()
-    assert legend is not None
-    assert [text.get_text() for text in legend.get_texts()] == ["mine", "SNIP"]
-    assert len(top.containers) == 2, "means with intervals"
-    assert [ax.get_title() for ax in costs] == [
-        *("90.0% removed; line: the front", "99.0% removed; line: the front")
-    ]
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["mine", "SNIP", "Pareto front"]
+    assert top.get_title() == "resnet20, digits: mean of 3 seeds, 95% interval"
+    mine, snip = top.containers
+    assert isinstance(mine, ErrorbarContainer)
+    assert isinstance(snip, ErrorbarContainer)
+    assert mine.has_yerr
+    for ours, theirs, density in zip(
+        mine[0].get_xdata(), snip[0].get_xdata(), (0.1, 0.01), strict=True
+    ):
+        assert theirs < density < ours, "side by side"
+    assert [ax.get_title() for ax in costs] == ["90.0% removed", "99.0% removed"]
     for ax in costs:
-        front, mine, snip = ax.lines
+        front, star, other = ax.lines
         assert np.asarray(front.get_ydata()).tolist() == [90.0, 95.0]
-        assert np.asarray(mine.get_xdata()).tolist() == [24.0]
-        assert np.asarray(snip.get_xdata()).tolist() == [12.0]
+        assert np.asarray(star.get_xdata()).tolist() == [24.0]
+        assert np.asarray(other.get_xdata()).tolist() == [12.0]
+        assert other.get_markerfacecolor() == "none"
+        assert other.get_zorder() > star.get_zorder()
+    plt.close(figure)
+
+
+def test_a_comparison_of_one_seed_claims_no_interval(tmp_path: Path) -> None:
+    figure = compared(tmp_path, seeds=1, half=np.nan)
+    top = figure.axes[0]
+    assert top.get_title() == "resnet20, digits: one seed, so no interval"
+    for drawn in top.containers:
+        assert isinstance(drawn, ErrorbarContainer)
+        assert not drawn.has_yerr
+    plt.close(figure)
+
+
+def test_a_comparison_at_one_sparsity_has_a_line_for_each_method(tmp_path: Path) -> None:
+    figure = compared(tmp_path, densities=(0.1,))
+    top, cost = figure.axes
+    assert [label.get_text() for label in top.get_yticklabels()] == ["mine", "SNIP"]
+    assert top.yaxis_inverted()
+    assert top.get_xlabel() == "test accuracy (%)"
+    assert cost.get_title() == "90.0% removed"
     plt.close(figure)
 
 

@@ -34,8 +34,8 @@ def stand_ins(block: Block, preset: Preset) -> str:
     swaps = {}
     for line in block.lines:
         if line.cell and (printed := line.printed):  # variants of a model stand in for nothing
-            swaps[printed.dataset] = preset.datasets.get(printed.dataset, printed.dataset)
-            swaps[printed.model] = preset.models.get(printed.model, printed.model)
+            swaps[printed.dataset] = preset.dataset_for(printed.dataset)
+            swaps[printed.model] = preset.model_for(printed.model)
         elif line.cell:
             swaps[block.dataset] = line.cell.dataset
             if block.model:

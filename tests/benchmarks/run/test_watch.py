@@ -7,7 +7,7 @@ import torch
 from benchmarks.plan.cell import Cell
 from benchmarks.run.pipeline import Bench
 from benchmarks.run.scheduler import Progress
-from benchmarks.run.stages import StageKeeper, Stages, Tensors
+from benchmarks.run.stages import Stages
 from benchmarks.run.watch import Stopped, Watch
 from lottery.data.batches import Data
 from lottery.training.loop import Resumable, run_steps
@@ -34,9 +34,11 @@ def test_the_bar_knows_what_earlier_runs_did(tmp_path: Path, digits: Data) -> No
 
     state = Resumable(torch.optim.SGD([w], lr=0.1), w=w)
 
-    def make(keeper: StageKeeper) -> tuple[Tensors, dict[str, int]]:
-        run_steps("loop", range(2, 12), draw_an_image, state, keeper)
-        return {"w": w}, {}
+    def make(stages: Stages) -> None:
+        with stages.place("trained", {}) as place:
+            if place.missing:
+                run_steps("loop", range(2, 12), draw_an_image, state, place.keeper)
+                place.keep({"w": w})
 
     def shares(stop: float | None, monkeypatch: pytest.MonkeyPatch) -> list[float]:
         """How far the work was while the stage ran, without repetitions."""
@@ -46,7 +48,7 @@ def test_the_bar_knows_what_earlier_runs_did(tmp_path: Path, digits: Data) -> No
         watch.expect(10)
         watch.begin(1, 0)
         with suppress(Stopped):
-            Stages(tmp_path, digits, watch, "cpu").get("trained", {}, make)
+            make(Stages(tmp_path, digits, watch, "cpu"))
         return list(dict.fromkeys(seen))
 
     with pytest.MonkeyPatch.context() as patch:

@@ -40,7 +40,7 @@ def test_a_batch_that_does_not_fall_into_parts_is_refused(batch: int, replicas: 
 
 def test_an_unknown_kind_of_gradient_is_refused() -> None:
     with pytest.raises(UnknownName, match="unknown gradient 'sum_clipped': did you mean"):
-        Recipe(gradient="sum_clipped")
+        Recipe(gradient="sum_clipped")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

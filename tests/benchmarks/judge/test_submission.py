@@ -140,6 +140,9 @@ DAMAGE: list[tuple[Callable[[Path], Any], str]] = [
     ),
     (lambda f: edit_verdict(f, lambda s: s.update(protocol=1)), "is of protocol 1, this is "),
     (lambda f: edit_verdict(f, lambda s: s.update(seeds="all")), "seeds is not a list"),
+    (lambda f: edit_verdict(f, lambda s: s.update(sanity=[1])), "sanity is not a list of objects"),
+    (lambda f: edit_verdict(f, lambda s: s["method"].update(name="|")), "method.name is not a m"),
+    (lambda f: edit_verdict(f, lambda s: s["method"].update(pruned_at="")), "pruned_at is not one"),
     (lambda f: edit_verdict(f, lambda s: s.update(seeds=["0"])), "seeds are not whole numbers"),
     (lambda f: edit_verdict(f, lambda s: s.update(comparison="x")), "unknown comparison 'x'"),
     (

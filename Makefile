@@ -1,4 +1,5 @@
 # make help lists the suites and options.
+# PRESET and COMPARISON may be .toml files; ARGS="--plugin my_model.py": docs/extending.md
 PRESET ?= demo
 SEEDS ?=
 ARGS ?=
@@ -30,7 +31,7 @@ endif
 DRAWS := $(if $(filter --list --help -h,$(ARGS)),false,true)
 define run_and_draw
 	@trap : INT TERM; $(BIN)/python -m $(1) $(RUN_OPTIONS); status=$$?; \
-	if $(DRAWS) && [ $$status != 2 ] && [ -e results/$(PRESET)/$(2).csv ]; then \
+	if $(DRAWS) && [ $$status != 2 ] && [ -e results/$(notdir $(PRESET:.toml=))/$(2).csv ]; then \
 		$(BIN)/python -m plots $(2) --preset $(PRESET) || [ $$status != 0 ] || status=2; \
 	fi; exit $$status
 endef
@@ -75,7 +76,7 @@ $(SUITES): $(INSTALLED)
 	$(call run_and_draw,benchmarks $@,$@)
 
 compare: $(INSTALLED)
-	$(call run_and_draw,benchmarks.compare "$(METHOD)" --comparison $(COMPARISON),$(COMPARISON))
+	$(call run_and_draw,benchmarks.compare "$(METHOD)" --comparison $(COMPARISON),$(notdir $(COMPARISON:.toml=)))
 
 report: $(INSTALLED)
 	@$(BIN)/python -m plots all
@@ -93,7 +94,7 @@ lint: $(INSTALLED)
 	@$(BIN)/mypy
 
 data: $(INSTALLED)
-	@$(BIN)/python -m lottery.data
+	@$(BIN)/python -m lottery.fetch
 
 clean:
 	rm -rf .cache results/demo .pytest_cache .mypy_cache .ruff_cache

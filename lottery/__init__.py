@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from lottery.data.batches import Data, Normalisation
     from lottery.data.datasets import DATASETS, Dataset, Images, dataset
     from lottery.data.folder import image_folder
+    from lottery.library.pruning import prune
+    from lottery.library.recalibration import recalibrate
     from lottery.models.paths import absolute_twin, effective
     from lottery.models.registry import MODELS, Model, build, model
     from lottery.search.crbg import crbg
@@ -111,7 +113,9 @@ __all__ = [
     "objectives",
     "plan_epochs",
     "plan_share",
+    "prune",
     "prune_in_rounds",
+    "recalibrate",
     "search_epochs",
     "search_gates",
     "set_lr",
@@ -142,6 +146,8 @@ _HOME = {
     "Images": "lottery.data.datasets",
     "dataset": "lottery.data.datasets",
     "image_folder": "lottery.data.folder",
+    "prune": "lottery.library.pruning",
+    "recalibrate": "lottery.library.recalibration",
     "absolute_twin": "lottery.models.paths",
     "effective": "lottery.models.paths",
     "MODELS": "lottery.models.registry",

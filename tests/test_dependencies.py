@@ -77,7 +77,7 @@ def test_the_library_itself_needs_only_the_core() -> None:
         for name in imported(path, heads_only=True) - CORE
     }
     assert not heads
-    assert {"torch", "numpy", "safetensors", "filelock"} == CORE
+    assert {"torch", "numpy", "safetensors", "filelock", "tqdm"} == CORE
 
 
 def test_nothing_is_declared_that_is_not_used() -> None:
@@ -108,7 +108,10 @@ except lottery.BadInput as error:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stderr == ""
-    assert done.stdout == "timm is not installed: pip install 'lottery-benchmarks[timm]'\n"
+    assert (
+        done.stdout
+        == "model vit_mini: timm is not installed: pip install 'lottery-benchmarks[timm]'\n"
+    )
 
 
 def test_a_missing_package_is_one_line() -> None:

@@ -10,6 +10,7 @@ from benchmarks.cli.bringing import bring, write_beside
 from benchmarks.cli.brought import with_brought
 from benchmarks.cli.filters import FILTERS, select
 from benchmarks.cli.options import RunOptions, parse_seeds
+from benchmarks.cli.terminal import show
 from benchmarks.judge.submission import write_submission
 from benchmarks.judge.tables import markdown
 from benchmarks.judge.verdict import Verdict, judge
@@ -60,19 +61,23 @@ def _main(options: Options) -> int:
         return 0
     status = bring(path, cells, everything, job)
     verdict = judge(comparison, preset, candidate, Results(Store(path), seeds), cells)
-    text = markdown(verdict.sections)
+    stem = path.with_suffix("") / candidate.name
     if verdict.points:
-        _write(path.with_suffix("") / candidate.name, text, verdict)
-    print(text)
+        _write(stem, verdict)
+    show(verdict.sections, stem.with_name(f"{stem.name}.md"))
     if options.submission:
         _submit(options.submission, verdict, status)
     return status
 
 
-def _write(path: Path, text: str, verdict: Verdict) -> None:
+def _write(stem: Path, verdict: Verdict) -> None:
     """A verdict for people, for the figure and for programs."""
-    for suffix, content in ((".md", text), (".csv", verdict.csv()), (".json", to_json(verdict))):
-        write_beside(path.with_name(path.name + suffix), content)
+    for suffix, text in {
+        "md": markdown(verdict.sections),
+        "csv": verdict.csv(),
+        "json": to_json(verdict),
+    }.items():
+        write_beside(stem.with_name(f"{stem.name}.{suffix}"), text)
 
 
 def _submit(folder: Path, verdict: Verdict, status: int) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pandas as pd
 import torch
-from tqdm import tqdm
+from rich.console import Console
+from rich.progress import track
 
 from benchmarks.cli.filters import select
 from benchmarks.cli.options import Options
@@ -82,7 +83,7 @@ def run(options: Options, preset: Preset) -> int:
     path = options.results / preset.name / "throughput.csv"
     require_writable("results", path.parent)
     rows = pd.DataFrame()
-    for group in tqdm(list(_by_task(points)), desc="throughput", unit="task"):
+    for group in track(list(_by_task(points)), "throughput", console=Console(stderr=True)):
         measured = pd.DataFrame(_measure(group, device, precision))
         with lock_file(path.with_name(f".{path.name}.lock")):
             rows = _merged(path, measured)

@@ -31,7 +31,7 @@ TEST_BY_DENSITY = (
 PHRASES: Mapping[Outcome, str] = {
     "better": "better than",
     "worse": "worse than",
-    "not told apart": "not told apart from",
+    "indistinguishable": "indistinguishable from",
     "equal on every seed": "equal on every seed to",
     "not enough seeds to tell": "not enough seeds to tell from",
 }
@@ -132,5 +132,5 @@ def sanity_note(candidate: Candidate, checks: Sequence[Table]) -> str:
     return (
         "A ticket passes if it is more accurate than each of its ablations (one-sided paired "
         f"t-test over seeds, {LEVEL:.0%} for each). No: an ablation is as accurate on average, or "
-        "more. Not told apart: the ticket is ahead of all, but not by enough."
+        "more. Indistinguishable: the ticket is ahead of all, but not by enough."
     )

@@ -1,11 +1,14 @@
 """Running the cells that are not done, alone or with other processes."""
 
 import multiprocessing
+import os
 import signal
 import traceback
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
+from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +47,19 @@ def list_cells(cells: Sequence[Cell], done: Collection[str], job: Job) -> str:
     return listing(cells, done, device, choose_precision(job.precision, device))
 
 
-def run(cells: Sequence[Cell], store: StoreWriter, job: Job, *, show: bool = True) -> int:
+def run(
+    cells: Sequence[Cell],
+    store: StoreWriter,
+    job: Job,
+    *,
+    show: bool = True,
+    tell: Callable[[str], None] | None = None,
+) -> int:
     """Run the cells that the store lacks.
+
+    Args:
+        show: whether to show how far it has come.
+        tell: who else is told what it is at.
 
     Returns:
         0: the rows of all are in the store, but for those that cannot be, as was said; 1: some
@@ -61,7 +75,7 @@ def run(cells: Sequence[Cell], store: StoreWriter, job: Job, *, show: bool = Tru
     check_cells(cells, job.data_root)
     require_writable("cache", job.cache_root)
     sweep(*(folder for folder in job.cache_root.iterdir() if folder.is_dir()))
-    watch = Watch(job.budget, show=show)
+    watch = Watch(job.budget, show=show, tell=tell)
     bench = Bench(
         job.data_root, job.cache_root, device, precision, watch, cell_limit=job.cell_limit
     )
@@ -72,7 +86,9 @@ def run(cells: Sequence[Cell], store: StoreWriter, job: Job, *, show: bool = Tru
     helpers: list[multiprocessing.context.SpawnProcess] = []
     with watch.signals(), tuned_processor():
         try:
-            helpers += (_helper(missing, store, job) for _ in range(jobs - 1))
+            told = multiprocessing.get_context("spawn").SimpleQueue()
+            watch.listen(told)
+            helpers += (_helper(missing, store, job, told) for _ in range(jobs - 1))
             done_here = run_cells(missing, store, bench)
         except Stopped as stop:
             watch.write(f"stopped: {stop}; the same command goes on from here")
@@ -124,11 +140,12 @@ def remake_details(cells: Sequence[Cell], path: Path, job: Job) -> None:
 
 
 def _helper(
-    cells: Sequence[Cell], store: StoreWriter, job: Job
+    cells: Sequence[Cell], store: StoreWriter, job: Job, told: SimpleQueue[tuple[int, str]]
 ) -> multiprocessing.context.SpawnProcess:
     context = multiprocessing.get_context("spawn")
     alone = replace(job, jobs=1)
-    arguments = (cells, store.path, alone, list(method_files.values()), torch.get_num_threads())
+    files, own_threads = list(method_files.values()), torch.get_num_threads()
+    arguments = (cells, store.path, alone, files, own_threads, told)
     helper = context.Process(target=_help, args=arguments, daemon=False)
     # It begins with Ctrl-C blocked, which goes to every process of a terminal at once.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -140,7 +157,12 @@ def _helper(
 
 
 def _help(
-    cells: Sequence[Cell], path: Path, job: Job, files: Sequence[Code], own_threads: int
+    cells: Sequence[Cell],
+    path: Path,
+    job: Job,
+    files: Sequence[Code],
+    own_threads: int,
+    told: SimpleQueue[tuple[int, str]],
 ) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started it says when to stop
     bring(job.brought, job.data_root)
@@ -150,7 +172,12 @@ def _help(
     if not as_planned(cells, job.data_root):
         return  # something was edited just now: the cells to run are of what it was before
     torch.set_num_threads(own_threads)
-    run(cells, StoreWriter(path), job, show=False)
+    run(cells, StoreWriter(path), job, show=False, tell=partial(_tell, told))
+
+
+def _tell(told: SimpleQueue[tuple[int, str]], text: str) -> None:
+    with suppress(OSError):  # nobody listens any more
+        told.put((os.getpid(), text))
 
 
 @dataclass

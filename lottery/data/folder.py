@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -12,11 +13,12 @@ from lottery.core.extras import needing
 from lottery.data.datasets import Images
 from lottery.data.sources import DataError
 
-with needing("suites"):
+if TYPE_CHECKING:
     from PIL import Image
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
 TEST_NAMES = ("val", "test")
+BILINEAR = 2  # PIL.Image.Resampling.BILINEAR
 LARGEST = 2**34  # bytes of all pixels, which are kept in memory
 
 
@@ -105,12 +107,16 @@ def _shown(name: str) -> bool:
     return not name.startswith(".")
 
 
-def read_picture(path: Path) -> tuple[Image.Image, bool]:
+def read_picture(path: Path) -> "tuple[Image.Image, bool]":
     """A picture as RGB, and whether it is grey.
 
     Raises:
         DataError: it cannot be read, or has more than 8 bits a channel.
+        BadInput: Pillow is not installed.
     """
+    with needing("suites"):
+        from PIL import Image
+
     try:
         with Image.open(path) as file:
             picture = file.copy()
@@ -124,13 +130,13 @@ def read_picture(path: Path) -> tuple[Image.Image, bool]:
     return picture.convert("RGB"), grey
 
 
-def fitted(picture: Image.Image, size: int) -> Image.Image:
+def fitted(picture: "Image.Image", size: int) -> "Image.Image":
     """The shorter side resized to a size, then the centre cut out; with size 0 as it is."""
     if not size or picture.size == (size, size):
         return picture
     scale = size / min(picture.size)
     width, height = (max(size, round(side * scale)) for side in picture.size)
-    picture = picture.resize((width, height), Image.Resampling.BILINEAR)
+    picture = picture.resize((width, height), BILINEAR)
     left, top = (width - size) // 2, (height - size) // 2
     return picture.crop((left, top, left + size, top + size))
 

@@ -30,7 +30,7 @@ Source = Callable[[Path], None]  # leaves a layout in the empty folder given; ma
 
 DELETE = "; delete it to fetch it again"
 CONNECT_SECONDS = 5.0  # a host that cannot be reached may have several addresses to try
-LARGEST = 2**27  # bytes; the largest file has 47 million
+LARGEST = 2**27  # bytes of a file; few are half as large
 SECONDS = 900.0  # for a command that downloads
 
 
@@ -40,10 +40,15 @@ class DataError(BadInput):
 
 @dataclass(frozen=True)
 class FileSet:
-    """One way a dataset lies on disk: a folder below the data root, and its files' MD5s."""
+    """One way a dataset lies on disk: a folder below the data root, and its files' MD5s.
+
+    Attributes:
+        largest: bytes that a file may have.
+    """
 
     folder: str
     md5: Mapping[str, str]
+    largest: int = LARGEST
 
     def missing(self, root: Path) -> list[str]:
         """The names of the files that are not below root."""
@@ -53,16 +58,16 @@ class FileSet:
         """Check those files that are below root; DataError, ending in advice, if one is wrong."""
         for name, md5 in self.md5.items():
             path = root / self.folder / name
-            if path.exists() and (problem := _problem(_read(path), md5)):
+            if path.exists() and (problem := _problem(_read(path, self.largest), md5)):
                 raise DataError(f"{path}: {problem}{advice}")
 
 
-def _read(path: Path) -> bytes:
-    """A file of a dataset; none is half as large as the most that is read."""
+def _read(path: Path, largest: int = LARGEST) -> bytes:
+    """A file of a dataset."""
     found = path.stat()
     if not stat.S_ISREG(found.st_mode):
         raise DataError(f"{path} is no regular file")
-    if found.st_size > LARGEST:
+    if found.st_size > largest:
         raise DataError(f"{path} has {found.st_size} bytes, too many for a dataset's file{DELETE}")
     return path.read_bytes()
 
@@ -80,10 +85,12 @@ class Files:
     Attributes:
         layouts: the ways it may lie on disk, best first.
         sources: where its files come from, tried in this order.
+        made: files that its reader makes from them, below the data root.
     """
 
     layouts: tuple[FileSet, ...]
     sources: Mapping[str, Source]
+    made: tuple[str, ...] = ()
 
     def ensure(self, name: str, root: Path) -> Path:
         """The folder below root with the verified files of the dataset of this name.
@@ -102,7 +109,8 @@ class Files:
     def paths(self, root: Path) -> list[Path]:
         """Where its files are or may be, packed ones included."""
         found = [root / layout.folder / name for layout in self.layouts for name in layout.md5]
-        return [*found, *(path.with_name(f"{path.name}.gz") for path in found)]
+        packed = [path.with_name(f"{path.name}.gz") for path in found]
+        return [*found, *packed, *(root / name for name in self.made)]
 
     def where(self, name: str, root: Path) -> str:
         """Words for people on where its files are; they are fetched if missing."""
@@ -219,6 +227,28 @@ def from_torchvision(kind: str, work: Path) -> None:
         getattr(datasets, kind)(work, download=True)
     finally:
         socket.setdefaulttimeout(before)
+
+
+def from_url(url: str, work: Path) -> None:
+    """A source: download one file."""
+    from torchvision.datasets.utils import download_url  # a second to import, for this alone
+
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(CONNECT_SECONDS)
+    try:
+        download_url(url, work)
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def from_archive(name: str, folder: str, work: Path) -> None:
+    """A source: unpack one folder of a .tar.gz that somebody put into the data root."""
+    archive = work.parent / name  # a source works in a folder of the data root
+    if not archive.is_file():
+        raise DataError(f"there is no {archive}")
+    with tarfile.open(archive) as file:
+        members = [m for m in file.getmembers() if m.name.startswith(f"{folder}/")]
+        file.extractall(work, members, filter="data")
 
 
 def run_tool(*command: str, cwd: Path) -> None:

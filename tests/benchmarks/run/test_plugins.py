@@ -1,8 +1,11 @@
 """Models and datasets of files and folders: what they run in, what is hashed, what is refused."""
 
+import multiprocessing
+import signal
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +14,10 @@ import torch
 
 from benchmarks.plan.cell import Cell
 from benchmarks.plan.presets import Preset
-from benchmarks.run import plugins
+from benchmarks.results.store import Store
+from benchmarks.run import plugins, scheduler
 from benchmarks.run.closed_test_set import RuleBroken, opened
-from benchmarks.run.job import Brought
+from benchmarks.run.job import Brought, Job
 from benchmarks.run.methods import method_files, methods, named
 from benchmarks.run.pipeline import Bench, run_cell
 from benchmarks.run.plugins import (
@@ -212,6 +216,24 @@ def test_a_folder_is_a_dataset(tmp_path: Path) -> None:
         load_folder("photos", folder, 8)
     with pytest.raises(BadInput, match="there is no folder"):
         load_folder("absent", tmp_path / "absent", 0)
+
+
+def test_a_helping_process_loads_what_was_brought(root: Path) -> None:
+    brought = Brought((write(root, MODEL), write(root, DATASET, "data.py")))
+    with MODELS.temporarily(), datasets.temporarily():
+        bring(brought, root)
+        sources = source_of_model("mine"), source_of_dataset("dots", root)
+    plugins.forget()
+    cell = replace(CELL, model_source=sources[0], dataset_source=sources[1])
+    job = Job(root, root / "cache", "cpu", "float32", None, 1, brought=brought)
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        told: SimpleQueue[tuple[int, str]] = multiprocessing.get_context("spawn").SimpleQueue()
+        scheduler._help([cell], root / "rows.csv", job, [], 1, told)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    (row,) = Store(root / "rows.csv").rows()
+    assert row["cell_key"] == cell.key
 
 
 READS = {

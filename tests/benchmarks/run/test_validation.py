@@ -22,7 +22,7 @@ CELL = Cell("table2", "cts", "II", "demo", "cts", "resnet20", "digits", 0.5, "re
         ({"density": 0.0}, r"density 0.0 is outside \(0, 1\]"),
         ({"method": "ctz"}, "unknown method 'ctz': did you mean cts"),
         ({"model": "resnet21"}, "unknown model 'resnet21': did you mean .*resnet20"),
-        ({"dataset": "cifar100"}, "unknown dataset 'cifar100': did you mean cifar10"),
+        ({"dataset": "cifar11"}, "unknown dataset 'cifar11': did you mean cifar10"),
         (
             {"options": {"objective": "k1"}},
             "unknown objective 'k1': .*valid are delta_loss, .*kl, loss",

@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -27,11 +28,13 @@ from lottery.core.errors import UnknownName
 from lottery.data import DATASETS, DataError, default_root, load, sources
 from lottery.data.command import main
 from lottery.data.datasets import datasets
-from lottery.data.sets import fashion_mnist
+from lottery.data.sets import fashion_mnist, tiny_imagenet
 from lottery.data.sets.cifar10 import CIFAR10_BIN, CIFAR10_PY
+from lottery.data.sets.cifar100 import ARCHIVE, CIFAR100
 from lottery.data.sets.digits import DIGITS_FILE
 from lottery.data.sets.fashion_mnist import FASHION_MNIST
 from lottery.data.sets.mnist import MNIST
+from lottery.data.sets.tiny_imagenet import TINY
 from lottery.data.sources import Files, FileSet
 
 N = 10  # images in a file
@@ -200,7 +203,9 @@ def test_descriptions_fit_the_data(root: Path) -> None:
     digits = DATASETS["digits"]
     train, test = load("digits", root)
     assert (digits.train_size, digits.test_size) == (len(train.labels), len(test.labels))
-    assert {name for name, d in DATASETS.items() if d.flip or d.crop_padding} == {"cifar10"}
+    assert {name for name, d in DATASETS.items() if d.flip or d.crop_padding} == {
+        *("cifar10", "cifar100", "tiny_imagenet")
+    }
     assert DATASETS["cifar10"].shape == (3, 32, 32)
 
 
@@ -258,6 +263,63 @@ def test_pickled_layout_is_read(
 
     (root / PY / "test_batch").write_bytes(b"not a pickle")
     assert str(root / PY / "test_batch") in refusal("cifar10", root)
+
+
+def test_cifar100_is_unpacked_from_the_official_archive(
+    root: Path, expect: Expect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = np.random.default_rng(0).integers(0, 256, (N, 3072), np.uint8)
+    batch = pickle.dumps({"data": data, "fine_labels": list(range(N))})
+    files = {"train": batch, "test": batch, "meta": pickle.dumps({"fine_label_names": ["a"]})}
+    layout = FileSet(CIFAR100.folder, md5s(files))
+    expect("cifar100", layout)
+    theirs = torchvision.datasets.CIFAR100
+    monkeypatch.setattr(theirs, "train_list", [["train", layout.md5["train"]]])
+    monkeypatch.setattr(theirs, "test_list", [["test", layout.md5["test"]]])
+    monkeypatch.setattr(theirs, "meta", theirs.meta | {"md5": layout.md5["meta"]})
+    assert f"there is no {root / ARCHIVE}" in refusal("cifar100", root)
+    with tarfile.open(root / ARCHIVE, "w:gz") as archive:
+        for name, content in {**below(layout.folder, files), "other/file": b""}.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    train, test = load("cifar100", root)
+    assert train.labels.tolist() == test.labels.tolist() == list(range(N))
+    assert train.images[4, 3, 2, 1] == data[4, 1024 + 3 * 32 + 2]
+    (root / ARCHIVE).unlink()
+    assert contents(root) == below(layout.folder, files)
+
+
+def test_tiny_imagenet_is_read_from_its_archive(root: Path, expect: Expect) -> None:
+    folder = root / TINY.folder
+    folder.mkdir(parents=True)
+    red, blue = Image.new("RGB", (64, 64), (255, 0, 0)), Image.new("L", (64, 64), 9)
+    with ZipFile(folder / tiny_imagenet.ARCHIVE, "w") as archive:
+        inside = tiny_imagenet.INSIDE
+        archive.writestr(f"{inside}/wnids.txt", "n02\nn01\n")
+        boxes = "val_1.JPEG\tn02\t0\t0\t9\t9\nval_0.JPEG\tn01\t0\t0\t9\t9\n"
+        archive.writestr(f"{inside}/val/val_annotations.txt", boxes)
+        for name, image in {
+            **{"train/n02/images/n02_0": red, "train/n01/images/n01_0": blue},
+            **{"val/images/val_0": blue, "val/images/val_1": red, "test/images/test_0": red},
+        }.items():
+            jpeg = io.BytesIO()
+            image.save(jpeg, "JPEG")
+            archive.writestr(f"{inside}/{name}.JPEG", jpeg.getvalue())
+    content = (folder / tiny_imagenet.ARCHIVE).read_bytes()
+    expect("tiny_imagenet", FileSet(TINY.folder, md5s({tiny_imagenet.ARCHIVE: content})))
+    train, test = load("tiny_imagenet", root)
+    assert (train.labels.tolist(), test.labels.tolist()) == ([0, 1], [1, 0])
+    assert set(train.images[0].flatten().tolist()) == {9}
+    assert train.images[1, 5, 5].tolist() == [254, 0, 0]  # as the decoder has it
+    decoded = folder / tiny_imagenet.DECODED
+    whole = decoded.read_bytes()
+    again, _ = load("tiny_imagenet", root)
+    assert torch.equal(again.images, train.images)
+    decoded.write_bytes(whole[:-1])
+    again, _ = load("tiny_imagenet", root)
+    assert torch.equal(again.images, train.images)
+    assert decoded.read_bytes() == whole
 
 
 def test_npm_mosaics_become_the_binary_batches(
@@ -390,8 +452,9 @@ def test_bad_package_leaves_nothing(
 def test_unknown_name_gives_the_nearest(root: Path) -> None:
     with pytest.raises(UnknownName) as caught:
         load("cifar-10", root)
-    valid = "valid are cifar10, digits, fashion_mnist, mnist"
-    assert str(caught.value) == f"unknown dataset 'cifar-10': did you mean cifar10? {valid}"
+    valid = "valid are cifar10, cifar100, digits, fashion_mnist, mnist, tiny_imagenet"
+    hint = "did you mean cifar10 or cifar100?"
+    assert str(caught.value) == f"unknown dataset 'cifar-10': {hint} {valid}"
     with pytest.raises(UnknownName) as caught:
         load("xyz", root)
     assert str(caught.value) == f"unknown dataset 'xyz': {valid}"

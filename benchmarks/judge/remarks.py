@@ -117,10 +117,11 @@ def missing(
             name = replace(cell, seed=0).describe().removesuffix(" seed 0")
             by_name[name].append(str(cell.seed))
     others = sum(cell.key not in wanted for cell in lost)
+    if not by_name:
+        return [f"{others} cells of the comparison have no result."] if others else []
     names = "; ".join(f"{name}, seed {' '.join(found)}" for name, found in by_name.items())
     said = f"Without a result, failed or not yet run ({len(lost) - others} cells): {names}."
-    more = f"Not asked for and without a result: {others} cells of the comparison."
-    return [*([said] if names else []), *([more] if others else [])]
+    return [said, *([f"Another {others} were not asked for."] if others else [])]
 
 
 def sanity_note(candidate: Candidate, checks: Sequence[Table]) -> str:

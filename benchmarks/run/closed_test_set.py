@@ -119,7 +119,7 @@ def data_files(root: Path) -> frozenset[Inode]:
 def fingerprint(data: Data) -> str:
     """Hash of a dataset's images and labels."""
     digest = hashlib.sha256()
-    for tensor in (data.images, data.labels):
+    for tensor in data.content():
         digest.update(tensor.cpu().numpy().tobytes())
     return digest.hexdigest()
 

@@ -292,7 +292,7 @@ def _data(errand: Errand, given: Tensors) -> Data:
 def _fingerprints(network: Network, data: Data) -> tuple[str, str]:
     return tuple(  # type: ignore[return-value]
         hashlib.sha256(b"".join(t.detach().cpu().numpy().tobytes() for t in tensors)).hexdigest()
-        for tensors in ((network.weights, network.rest), (data.images, data.labels))
+        for tensors in ((network.weights, network.rest), data.content())
     )
 
 

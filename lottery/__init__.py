@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lottery.data.batches import Data, Normalisation
     from lottery.data.datasets import DATASETS, Dataset, Images, dataset
     from lottery.data.folder import image_folder
+    from lottery.data.streaming import streamed_folder
     from lottery.models.paths import absolute_twin, effective
     from lottery.models.registry import MODELS, Model, build, model
     from lottery.search.crbg import crbg
@@ -115,6 +116,7 @@ __all__ = [
     "search_epochs",
     "search_gates",
     "set_lr",
+    "streamed_folder",
     "train",
 ]
 
@@ -142,6 +144,7 @@ _HOME = {
     "Images": "lottery.data.datasets",
     "dataset": "lottery.data.datasets",
     "image_folder": "lottery.data.folder",
+    "streamed_folder": "lottery.data.streaming",
     "absolute_twin": "lottery.models.paths",
     "effective": "lottery.models.paths",
     "MODELS": "lottery.models.registry",

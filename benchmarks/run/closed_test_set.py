@@ -17,6 +17,7 @@ from typing import Any
 
 from lottery.data.batches import Data
 from lottery.data.datasets import AUDIT, datasets
+from lottery.data.streaming import StreamedData
 
 # The names of the suite's own datasets' files, where a name says that much: "train" does not.
 DATA_FILES = {"digits.csv.gz"} | {  # scikit-learn has the same digits
@@ -114,6 +115,12 @@ def data_files(root: Path) -> frozenset[Inode]:
     of_suite = [d.files.paths(root) for d in datasets.present().values() if d.files]
     found = {inode(path) for paths in of_suite for path in paths}
     return frozenset({each for each in found if each is not None} | opened)
+
+
+def inodes_of(data: StreamedData) -> frozenset[Inode]:
+    """Device and inode of the pictures of a dataset that is streamed."""
+    found = (inode(data.pictures.path(i)) for i in range(len(data)))
+    return frozenset(each for each in found if each is not None)
 
 
 def fingerprint(data: Data) -> str:

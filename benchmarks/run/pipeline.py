@@ -227,6 +227,7 @@ class CellWork:
             cell,
             code_of_model(cell.model),
             self.data,
+            self.test,
             dense,
             self.draw_step,
             bench.data_root,

@@ -154,7 +154,7 @@ def _read(files: Sequence[tuple[Path, int]], size: int) -> tuple[torch.Tensor, b
     if needed > LARGEST:
         raise DataError(
             f"{len(files)} pictures of {width}x{height} take {needed >> 30} GiB; give a smaller "
-            "image size"
+            "image size, or stream them (streamed_folder)"
         )
     pixels = torch.empty(len(files), height, width, 3, dtype=torch.uint8)
     all_grey = True

@@ -53,6 +53,7 @@ def rebuild(ticket: Ticket) -> Network:
         ticket.seed,
         initialisation=initialisation,
     )
+    task = f"{provenance['model']} on {provenance['dataset']}"
     if network.layout != ticket.mask.layout:
         raise BadInput(
             f"the ticket's layout is not that of {provenance['model']} on {provenance['dataset']}"

@@ -44,8 +44,8 @@ def stand_ins(block: Block, preset: Preset) -> str:
     swapped = [f"{mine} stands in for {name}" for name, mine in swaps.items() if mine != name]
     if swapped:
         parts.append(
-            f"Here {', '.join(swapped)}: the paper's numbers are of another task, to be compared in "
-            "their order, not their height."
+            f"Here {', '.join(swapped)}: the paper's numbers are of another task, to be compared "
+            "in their order, not their height."
         )
     elif preset.name != "paper":
         parts.append("The paper's numbers are of the full length.")

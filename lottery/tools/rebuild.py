@@ -55,14 +55,10 @@ def rebuild(ticket: Ticket) -> Network:
     )
     task = f"{provenance['model']} on {provenance['dataset']}"
     if network.layout != ticket.mask.layout:
-        raise BadInput(
-            f"the ticket's layout is not that of {provenance['model']} on {provenance['dataset']}"
-        )
+        raise BadInput(f"the ticket's layout is not that of {task}")
     rest = ticket.rest
     if ticket.weights is not None and (rest is None or rest.shape != network.rest.shape):
-        raise BadInput(
-            f"the ticket's rest does not fit {provenance['model']} on {provenance['dataset']}"
-        )
+        raise BadInput(f"the ticket's rest does not fit {task}")
     if ticket.weights is not None and ticket.weights.dtype != network.weights.dtype:
         raise BadInput(f"the ticket's weights are {ticket.weights.dtype}, not float32")
     return network if ticket.weights is None else network.at(ticket.weights, ticket.rest)

@@ -27,7 +27,7 @@ def ranking_table(
     for label in [label for label in accuracy if label not in {line[1] for line in lines}]:
         lines.append([NONE, label, f"{mean(accuracy[label]):.1f}", "", "", "", ""])
     headers = [
-        "rank", "method", "accuracy %", f"{name} minus it", "corrected p", "outcome",
+        "rank", "method", "accuracy %", "difference", "corrected p", "outcome",
         "seeds needed",
     ]  # fmt: skip
     return Table(headers, lines)

@@ -248,10 +248,15 @@ def _on_top(
 
 
 def adapted(recipe: Recipe, choices: Mapping[str, Any]) -> Recipe:
-    """A recipe with other choices; with another length the rewind point moves in proportion."""
-    if "epochs" in choices and recipe.rewind_epochs:
-        rewind = recipe.rewind_epochs * choices["epochs"] / recipe.epochs
-        choices = {"rewind_epochs": rewind, **choices}
+    """A recipe with other choices; with another length the rewind point and the warm-up move in
+    proportion."""
+    if "epochs" in choices:
+        before, after = recipe.epochs, choices["epochs"]
+        parts = {name: getattr(recipe, name) for name in ("rewind_epochs", "warmup_epochs")}
+        moved = {name: part * after / before for name, part in parts.items() if part}
+        choices = {**moved, **choices}
+    if "milestones" in choices:
+        choices = {**choices, "milestones": tuple(choices["milestones"])}
     return replace(recipe, **choices)
 
 

@@ -20,7 +20,7 @@ from benchmarks.run.job import Brought
 from benchmarks.run.methods import add_file, method_files, methods, source_of
 from lottery.core.errors import BadInput, UnknownName, check_name
 from lottery.core.registry import check_registered_name
-from lottery.data.datasets import DATASETS, Images, Registered, datasets, load
+from lottery.data.datasets import DATASETS, Images, Registered, datasets, load_parts
 from lottery.data.folder import image_folder
 from lottery.models.zoo import MODELS
 from lottery.search.registry import Method
@@ -119,11 +119,11 @@ def source_of_dataset(name: str, root: Path) -> str:
     if datasets[name].facts and not source_of_function(datasets[name].read):
         return ""
     with recorded():
-        parts = load(name, root)
+        parts = load_parts(name, root)
     facts = DATASETS[name]
     digest = hashlib.sha256(repr((facts.shape, facts.crop_padding, facts.flip)).encode())
     for part in parts:
-        for tensor in (part.images, part.labels):
+        for tensor in part.content():
             digest.update(tensor.numpy().tobytes())
     return digest.hexdigest()[:16]
 

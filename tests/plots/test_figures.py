@@ -565,7 +565,7 @@ def test_a_comparison_has_accuracy_by_sparsity_and_by_cost(tmp_path: Path) -> No
     top, *costs = figure.axes
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["mine", "SNIP", "Pareto front"]
-    assert top.get_title() == "resnet20, digits: mean of 3 seeds, 95% interval"
+    assert top.get_title() == "ResNet-20, digits: mean of 3 seeds, 95% interval"
     mine, snip = top.containers
     assert isinstance(mine, ErrorbarContainer)
     assert isinstance(snip, ErrorbarContainer)
@@ -588,7 +588,7 @@ def test_a_comparison_has_accuracy_by_sparsity_and_by_cost(tmp_path: Path) -> No
 def test_a_comparison_of_one_seed_claims_no_interval(tmp_path: Path) -> None:
     figure = compared(tmp_path, seeds=1, half=np.nan)
     top = figure.axes[0]
-    assert top.get_title() == "resnet20, digits: one seed, so no interval"
+    assert top.get_title() == "ResNet-20, digits: one seed, so no interval"
     for drawn in top.containers:
         assert isinstance(drawn, ErrorbarContainer)
         assert not drawn.has_yerr
@@ -600,7 +600,7 @@ def test_a_comparison_at_one_sparsity_has_a_line_for_each_method(tmp_path: Path)
     top, cost = figure.axes
     assert [label.get_text() for label in top.get_yticklabels()] == ["mine", "SNIP"]
     assert top.yaxis_inverted()
-    assert top.get_xlabel() == "test accuracy (%)"
+    assert top.get_xlabel() == "test accuracy"
     assert cost.get_title() == "90.0% removed"
     plt.close(figure)
 

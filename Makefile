@@ -94,7 +94,7 @@ lint: $(INSTALLED)
 	@$(BIN)/mypy
 
 data: $(INSTALLED)
-	@$(BIN)/python -m lottery.data
+	@$(BIN)/python -m lottery.fetch
 
 clean:
 	rm -rf .cache results/demo .pytest_cache .mypy_cache .ruff_cache

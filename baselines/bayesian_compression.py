@@ -102,7 +102,7 @@ def compress(
         logits = run_noisy(network, x, mean, rest, variance, scales, noise)
         kl = -scales.negative_kl() - weights_negative_kl(mean, variance, log_variance)
         share = min(1.0, progress / warm_up if warm_up else 1.0)
-        value = F.cross_entropy(logits, y) + share * kl / len(data)
+        value = network.task_loss(logits, y) + share * kl / len(data)
         gradients = torch.autograd.grad(value, parameters)
         for parameter, gradient in zip(parameters, gradients, strict=True):
             parameter.grad = gradient

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from lottery.core.errors import check_name
@@ -97,7 +96,7 @@ def continuous_sparsification(
         x, y = stream[i]
         gates = gate(s, beta**progress, s0)
         logits = network.run(x, theta[:d] * gates, theta[d:])
-        value = F.cross_entropy(logits, y) + lam * gates.sum()
+        value = network.task_loss(logits, y) + lam * gates.sum()
         theta.grad, s.grad = torch.autograd.grad(value, (theta, s))
         set_lr(optimiser, lr * 0.1 ** ((progress >= 2 / 3) + (progress >= 5 / 6)))
         optimiser.step()

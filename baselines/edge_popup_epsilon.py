@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 
 from baselines.edge_popup import edge_popup
 from lottery.core.mask import kept_count
@@ -65,7 +64,7 @@ def edge_popup_epsilon(
 
     def step(i: int) -> None:
         x, y = stream[i]
-        value = F.cross_entropy(network.run(x, weights, network.rest), y)
+        value = network.task_loss(network.run(x, weights, network.rest), y)
         (weights.grad,) = torch.autograd.grad(value, weights)
         optimiser.step()
         with torch.no_grad():

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
@@ -79,7 +78,7 @@ def hessian_gradient(
 
     def gradient(x: Tensor, *, graph: bool) -> Tensor:
         logits = network.run(x, theta, network.rest) / temperature
-        value = F.cross_entropy(logits, y)
+        value = network.task_loss(logits, y)
         return torch.autograd.grad(value, theta, create_graph=graph)[0]
 
     curved, plain = images

@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from lottery.core.errors import BadInput, check_name
@@ -127,7 +126,7 @@ def _descend(
 
     def step(i: int) -> None:
         x, y = stream[i]
-        value = F.cross_entropy(network.run(x, theta[:d], theta[d:]), y)
+        value = network.task_loss(network.run(x, theta[:d], theta[d:]), y)
         if penalty:
             value = value + penalty(theta[:d])
         (theta.grad,) = torch.autograd.grad(value, theta)

@@ -68,7 +68,7 @@ def sparse_vd(
         x, y = stream[i]
         weights = theta[:d] + torch.exp(0.5 * log_sigma2) * epsilon
         kl = negative_kl(log_alpha(theta[:d], log_sigma2)).sum().neg() / len(data)
-        value = F.cross_entropy(network.run(x, weights, theta[d:]), y)
+        value = network.task_loss(network.run(x, weights, theta[d:]), y)
         value = value + min(1.0, progress / warm_up if warm_up else 1.0) * kl
         theta.grad, log_sigma2.grad = torch.autograd.grad(value, (theta, log_sigma2))
         set_lr(optimiser, lr * (1 - progress))

@@ -27,11 +27,11 @@ def synflow(
     statistics. Everything is in float64, because R of a deep network overflows float32.
 
     Raises:
-        BadInput: an invalid density, or one that keeps no weight.
+        BadInput: an invalid density, or one that keeps no weight; a norm that is not torch's.
         ValueError: scores that are not finite.
     """
     twin = absolute_twin(network)
-    ones = torch.ones(1, *data.dataset.shape, dtype=torch.float64, device=network.device)
+    ones = data.ones(torch.float64)
 
     def score(gates: Tensor) -> Tensor:
         gates = gates.double().requires_grad_()

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from lottery.data.datasets import DATASETS, Dataset, Images, dataset
     from lottery.data.folder import image_folder
     from lottery.data.streaming import streamed_folder
+    from lottery.library.pruning import prune
+    from lottery.library.recalibration import recalibrate
     from lottery.models.paths import absolute_twin, effective
     from lottery.models.registry import MODELS, Model, build, model
     from lottery.search.crbg import crbg
@@ -112,7 +114,9 @@ __all__ = [
     "objectives",
     "plan_epochs",
     "plan_share",
+    "prune",
     "prune_in_rounds",
+    "recalibrate",
     "search_epochs",
     "search_gates",
     "set_lr",
@@ -145,6 +149,8 @@ _HOME = {
     "dataset": "lottery.data.datasets",
     "image_folder": "lottery.data.folder",
     "streamed_folder": "lottery.data.streaming",
+    "prune": "lottery.library.pruning",
+    "recalibrate": "lottery.library.recalibration",
     "absolute_twin": "lottery.models.paths",
     "effective": "lottery.models.paths",
     "MODELS": "lottery.models.registry",

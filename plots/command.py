@@ -36,8 +36,8 @@ BESIDE = ("-search", "-layers", "-objectives")  # what the tables beside a suite
 
 @dataclass(frozen=True)
 class Options:
-    """Draw results/<preset>/<suite>*.png and .pdf from the CSVs beside them, of a comparison those
-    of every method that was compared."""
+    """Draw results/<preset>/<suite>*.png, .pdf and .svg from the CSVs beside them, of a comparison
+    those of every method that was compared."""
 
     suite: tyro.conf.Positional[str] = ""
     """Whose results are drawn; all draws every preset's."""

@@ -77,7 +77,7 @@ def test_the_library_itself_needs_only_the_core() -> None:
         for name in imported(path, heads_only=True) - CORE
     }
     assert not heads
-    assert {"torch", "numpy", "safetensors", "filelock"} == CORE
+    assert {"torch", "numpy", "safetensors", "filelock", "tqdm"} == CORE
 
 
 def test_nothing_is_declared_that_is_not_used() -> None:

@@ -13,7 +13,7 @@ from benchmarks.cli.options import RunOptions, parse_seeds
 from benchmarks.cli.terminal import show
 from benchmarks.judge.submission import write_submission
 from benchmarks.judge.tables import markdown
-from benchmarks.judge.verdict import judge
+from benchmarks.judge.verdict import Verdict, judge
 from benchmarks.judge.verdict_file import to_json
 from benchmarks.plan.comparison import DEFAULT, Candidate, get_comparison
 from benchmarks.plan.suites import cells_of
@@ -61,20 +61,32 @@ def _main(options: Options) -> int:
         return 0
     status = bring(path, cells, everything, job)
     verdict = judge(comparison, preset, candidate, Results(Store(path), seeds), cells)
-    folder = path.with_suffix("")
-    text = markdown(verdict.sections)
+    stem = path.with_suffix("") / candidate.name
     if verdict.points:
-        write_beside(folder / f"{candidate.name}.md", text)
-        write_beside(folder / f"{candidate.name}.csv", verdict.csv())
-        write_beside(folder / f"{candidate.name}.json", to_json(verdict))
-    show(verdict.sections, folder / f"{candidate.name}.md")
-    if options.submission and status:
-        warn(f"{options.submission} was not written: not every cell has a result")
-    elif options.submission:
-        file = method_files.get(candidate.name)
-        write_submission(options.submission, verdict, file.text if file else None)
-        print(f"submission: {options.submission}")
+        _write(stem, verdict)
+    show(verdict.sections, stem.with_name(f"{stem.name}.md"))
+    if options.submission:
+        _submit(options.submission, verdict, status)
     return status
+
+
+def _write(stem: Path, verdict: Verdict) -> None:
+    """A verdict for people, for the figure and for programs."""
+    for suffix, text in {
+        "md": markdown(verdict.sections),
+        "csv": verdict.csv(),
+        "json": to_json(verdict),
+    }.items():
+        write_beside(stem.with_name(f"{stem.name}.{suffix}"), text)
+
+
+def _submit(folder: Path, verdict: Verdict, status: int) -> None:
+    if status:
+        warn(f"{folder} was not written: not every cell has a result")
+        return
+    file = method_files.get(verdict.candidate.name)
+    write_submission(folder, verdict, file.text if file else None)
+    print(f"submission: {folder}")
 
 
 def candidate_of(method: Method, comparison: str) -> Candidate:

@@ -21,7 +21,7 @@ from lottery.core.summary import LEVEL, interval
 
 # In the order in which a summary names them.
 Outcome = Literal[
-    "better", "worse", "not told apart", "equal on every seed", "not enough seeds to tell"
+    "better", "worse", "indistinguishable", "equal on every seed", "not enough seeds to tell"
 ]
 
 

@@ -31,7 +31,7 @@ TEST_BY_DENSITY = (
 PHRASES: Mapping[Outcome, str] = {
     "better": "better than",
     "worse": "worse than",
-    "not told apart": "not told apart from",
+    "indistinguishable": "indistinguishable from",
     "equal on every seed": "equal on every seed to",
     "not enough seeds to tell": "not enough seeds to tell from",
 }
@@ -117,10 +117,11 @@ def missing(
             name = replace(cell, seed=0).describe().removesuffix(" seed 0")
             by_name[name].append(str(cell.seed))
     others = sum(cell.key not in wanted for cell in lost)
+    if not by_name:
+        return [f"{others} cells of the comparison have no result."] if others else []
     names = "; ".join(f"{name}, seed {' '.join(found)}" for name, found in by_name.items())
     said = f"Without a result, failed or not yet run ({len(lost) - others} cells): {names}."
-    more = f"Not asked for and without a result: {others} cells of the comparison."
-    return [*([said] if names else []), *([more] if others else [])]
+    return [said, *([f"Another {others} were not asked for."] if others else [])]
 
 
 def sanity_note(candidate: Candidate, checks: Sequence[Table]) -> str:
@@ -131,5 +132,5 @@ def sanity_note(candidate: Candidate, checks: Sequence[Table]) -> str:
     return (
         "A ticket passes if it is more accurate than each of its ablations (one-sided paired "
         f"t-test over seeds, {LEVEL:.0%} for each). No: an ablation is as accurate on average, or "
-        "more. Not told apart: the ticket is ahead of all, but not by enough."
+        "more. Indistinguishable: the ticket is ahead of all, but not by enough."
     )

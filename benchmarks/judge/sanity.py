@@ -8,7 +8,7 @@ from typing import Literal
 from benchmarks.judge.statistics import FEW, UNCLEAR, paired, paired_p
 from lottery.core.summary import LEVEL
 
-Passes = Literal["yes", "no", "not told apart", "not enough seeds to tell"]
+Passes = Literal["yes", "no", "indistinguishable", "not enough seeds to tell"]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Final, Literal, TypeVar
 from lottery.core.summary import LEVEL
 
 FEW: Final = "not enough seeds to tell"
-UNCLEAR: Final = "not told apart"
+UNCLEAR: Final = "indistinguishable"
 POWER = 0.8  # the chance of telling a difference with the number of seeds that is named for it
 MOST_SEEDS = 100  # more are not named
 

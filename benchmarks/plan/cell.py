@@ -136,5 +136,5 @@ def content_hash(content: Mapping[str, Any]) -> str:
 
 
 def source_hash(code: bytes) -> str:
-    """Hash of a method's file, as `source` has it."""
+    """Hash of a file of code, as `source` has a method's."""
     return hashlib.sha256(code).hexdigest()[:16]

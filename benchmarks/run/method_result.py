@@ -2,13 +2,11 @@
 
 from typing import Any
 
-from torch import Tensor
-
 from benchmarks.plan.cell import Cell
 from benchmarks.run.stages import Stage, Tensors
 from lottery.core.mask import Mask, kept_count
 from lottery.core.network import Network
-from lottery.core.result import Result
+from lottery.core.result import Result, as_result
 
 
 def pack(found: Result) -> Tensors:
@@ -45,7 +43,7 @@ def at_stage(network: Network, stage: Stage) -> Network:
     return network.at(parts["weights"], parts["rest"])
 
 
-def as_found(result: Any, network: Network, cell: Cell) -> Result:
+def as_found(returned: Any, network: Network, cell: Cell) -> Result:
     """What a method returned, with a mask of the density asked for.
 
     Raises:
@@ -53,23 +51,9 @@ def as_found(result: Any, network: Network, cell: Cell) -> Result:
         ValueError: scores of the wrong shape, NaN or all equal, or that rank the weights of a
             layer otherwise than the mask does; a mask of another density.
     """
-    if isinstance(result, Tensor) and cell.density is not None:
-        if result.shape != (network.layout.total,):
-            raise ValueError(
-                f"{cell.method} returned scores of shape {tuple(result.shape)}, not one for each "
-                f"of the {network.layout.total} prunable weights"
-            )
-        mask = Mask.top(network.layout, result, cell.density)
-        if cell.density < 1 and bool((result == result[0]).all()):
-            raise ValueError(f"{cell.method} returned the same score for every weight")
-        result = Result(mask, scores=result)
-    if isinstance(result, Mask):
-        result = Result(result)
-    if isinstance(result, Result) and cell.source and result.scores is not None:
+    result = as_result(returned, network.layout, cell.density, cell.method)
+    if cell.source and result.scores is not None:
         _check_agreement(result, cell)
-    if not isinstance(result, Result):
-        kind = type(result).__name__
-        raise TypeError(f"{cell.method} returned a {kind}, not scores, a Mask or Result")
     if cell.density is not None:
         wanted = kept_count(cell.density, network.layout.total)
         # Of the suite's own methods edge-popup rounds in every layer.

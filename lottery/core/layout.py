@@ -1,12 +1,14 @@
 """The ordered prunable tensors of a model."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
 
 import torch
 from torch import Tensor, nn
+
+from lottery.core.prunable import LeftOut, described, prunable
 
 
 @dataclass(frozen=True)
@@ -29,9 +31,15 @@ class Entry:
 
 @dataclass(frozen=True)
 class Layout:
-    """Names, shapes and offsets of tensors that are laid end to end in one flat vector."""
+    """Names, shapes and offsets of tensors that are laid end to end in one flat vector.
+
+    Attributes:
+        left_out: parameters of the module that are not in it; two layouts without a difference but
+            this one are the same.
+    """
 
     entries: tuple[Entry, ...]
+    left_out: tuple[LeftOut, ...] = field(default=(), compare=False, repr=False)
 
     @classmethod
     def of_shapes(cls, shapes: Iterable[tuple[str, Iterable[int]]]) -> "Layout":
@@ -45,28 +53,24 @@ class Layout:
 
     @classmethod
     def prunable(cls, module: nn.Module, keep_dense: Iterable[str] = ()) -> "Layout":
-        """The weights of every Conv2d and Linear of `module`, in the module's own order.
+        """The weights of every convolution and linear layer of `module`, in the module's own order.
 
-        `keep_dense` names submodules whose weights stay out (VGG-16's classifier). Biases and
-        norms are never prunable.
+        A tensor that several layers share is there once. Biases, norms and frozen parameters are
+        never prunable; `left_out` has them with the reason.
+
+        Args:
+            keep_dense: submodules whose weights stay out (VGG-16's classifier).
 
         Raises:
-            ValueError: the module has no prunable weight, or `keep_dense` names none of its layers.
+            ValueError: the module has no prunable weight, or `keep_dense` names a module without.
+            BadInput: a layer's weight is made from other tensors (weight_norm, a pruned layer).
         """
-        layers = {
-            name: layer
-            for name, layer in module.named_modules()
-            if isinstance(layer, nn.Conv2d | nn.Linear)
-        }
-        for name in keep_dense:
-            if layers.pop(name, None) is None:
-                raise ValueError(f"keep_dense names {name!r}, which is no Conv2d or Linear here")
-        if not layers:
-            raise ValueError(f"{type(module).__name__} has no prunable weight (Conv2d or Linear)")
-        return cls.of_shapes(
-            (f"{name}.weight" if name else "weight", layer.weight.shape)
-            for name, layer in layers.items()
-        )
+        found, left_out = prunable(module, keep_dense)
+        return cls(cls.of_shapes(found).entries, tuple(left_out))
+
+    def __str__(self) -> str:
+        """What is prunable and what is not, line by line."""
+        return "\n".join(described([(e.name, e.shape) for e in self.entries], self.left_out))
 
     @cached_property
     def total(self) -> int:
@@ -80,7 +84,7 @@ class Layout:
     @property
     def layer_names(self) -> tuple[str, ...]:
         """The modules that the tensors are weights of; "" is the network itself."""
-        return tuple(name.removesuffix("weight").removesuffix(".") for name in self.names)
+        return tuple(name.rpartition(".")[0] for name in self.names)
 
     def views(self, flat: Tensor) -> dict[str, Tensor]:
         """Views of a flat vector, shape (d,), in the tensors' own shapes. Differentiable.

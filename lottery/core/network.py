@@ -12,6 +12,8 @@ from lottery.core.choices import PRECISIONS, Precision
 from lottery.core.errors import check_name
 from lottery.core.layer_gates import LayerGates
 from lottery.core.layout import Layout
+from lottery.core.losses import CrossEntropy, TaskLoss
+from lottery.core.outputs import Inputs, arguments_of, logits_of
 
 Gates = Tensor | LayerGates
 ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.GELU, nn.SiLU, nn.Hardswish, nn.Tanh, nn.Sigmoid)
@@ -21,14 +23,16 @@ class Network:
     """A module together with its parameters as two flat vectors.
 
     `weights`, shape (d,), are the prunable ones in the order of `layout`; `rest` holds all others
-    (biases, norms, layers that stay dense). The module itself is only the recipe of the forward
-    pass: its own parameters are never read again or written.
+    (biases, norms, layers that stay dense) but the frozen. The module itself is only the recipe of
+    the forward pass: of its own parameters the frozen alone are read again, and none is written.
 
     Args:
-        module: any nn.Module whose norms keep no running statistics (CTS Section V-A).
-        layout: what is prunable; by default every Conv2d and Linear weight.
+        module: any nn.Module whose norms keep no running statistics (CTS Section V-A). Of an output
+            that is no tensor the logits are taken, see `logits_of`.
+        layout: what is prunable; by default the weights of all convolutions and linear layers.
         device: where the tensors live and the passes run.
         precision: "float32", or "bfloat16" for autocast with float32 parameters.
+        task_loss: what the network is for.
 
     Raises:
         ValueError: no prunable weight, or a norm that keeps running statistics.
@@ -41,6 +45,7 @@ class Network:
         *,
         device: torch.device | str = "cpu",
         precision: Precision = "float32",
+        task_loss: TaskLoss = CrossEntropy(),  # noqa: B008  (frozen)
     ) -> None:
         for name, layer in module.named_modules():
             if getattr(layer, "track_running_stats", False):
@@ -50,9 +55,15 @@ class Network:
         self.layout = layout or Layout.prunable(module)
         self.device = torch.device(device)
         self.precision = precision
-        parameters = {name: p.detach() for name, p in module.named_parameters()}
+        self.task_loss = task_loss
+        prunable = set(self.layout.names)
+        parameters = {
+            name: p.detach()
+            for name, p in module.named_parameters()
+            if p.requires_grad or name in prunable
+        }
         self.rest_layout = Layout.of_shapes(
-            (name, p.shape) for name, p in parameters.items() if name not in self.layout.names
+            (name, p.shape) for name, p in parameters.items() if name not in prunable
         )
         self.weights = self.layout.flatten(parameters)
         self.rest = self.rest_layout.flatten(parameters).to(device)
@@ -72,7 +83,7 @@ class Network:
 
     def run(
         self,
-        x: Tensor,
+        x: Inputs,
         weights: Tensor | Mapping[str, Tensor],
         rest: Tensor,
         *,
@@ -80,7 +91,8 @@ class Network:
     ) -> Tensor:
         """Logits, shape (n, classes), for images x, shape (n, c, h, w); at least float32.
 
-        The prunable weights are given as one vector, shape (d,), or as tensors by name.
+        Other modules take what they take: x may also be the arguments of a call. The prunable
+        weights are given as one vector, shape (d,), or as tensors by name.
         """
         if self.module.training != training:
             self.module.train(training)
@@ -88,10 +100,11 @@ class Network:
             weights = self.layout.views(weights)
         parameters = {**weights, **self.rest_layout.views(rest)}
         with self._autocast():
-            logits: Tensor = functional_call(self.module, parameters, (x,))
+            output = functional_call(self.module, parameters, *arguments_of(x))
+        logits = logits_of(output, type(self.module).__name__)
         return logits if logits.dtype == torch.float64 else logits.float()
 
-    def __call__(self, x: Tensor, gates: Gates | None = None, *, training: bool = True) -> Tensor:
+    def __call__(self, x: Inputs, gates: Gates | None = None, *, training: bool = True) -> Tensor:
         """Logits of the network, its weights multiplied by gates, shape (d,), where given."""
         weights: Tensor | Mapping[str, Tensor]
         if isinstance(gates, LayerGates):
@@ -101,7 +114,7 @@ class Network:
         return self.run(x, weights, self.rest, training=training)
 
     def calls(
-        self, layers: Iterable[nn.Module], x: Tensor, gates: Gates | None = None
+        self, layers: Iterable[nn.Module], x: Inputs, gates: Gates | None = None
     ) -> tuple[list[tuple[nn.Module, Tensor]], Tensor]:
         """Every call of some layers in one forward pass, in order, with its output; the logits."""
         calls: list[tuple[nn.Module, Tensor]] = []
@@ -117,7 +130,7 @@ class Network:
                 hook.remove()
         return calls, logits
 
-    def activations(self, x: Tensor, gates: Gates | None = None) -> list[Tensor]:
+    def activations(self, x: Inputs, gates: Gates | None = None) -> list[Tensor]:
         """The outputs of the activation layers in one forward pass, and the logits' softmax.
 
         Raises:

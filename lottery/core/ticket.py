@@ -10,13 +10,24 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
+from lottery.core.application import (
+    is_at,
+    load_,
+    reparametrise_,
+    unwrapped,
+    write_statistics_,
+    zero_,
+)
+from lottery.core.errors import BadInput
 from lottery.core.files import replacing
 from lottery.core.layout import Layout
 from lottery.core.mask import Mask
 
 FORMAT = "lottery-ticket-1"
+PARTS = ("weights", "rest", "scores")
+STATISTICS = "statistics."  # before a buffer's name
 
 
 @dataclass(frozen=True)
@@ -30,6 +41,9 @@ class Ticket:
         seed: of the initial weights.
         scores: what the mask was taken from, shape (d,), higher = keep; None where there are none.
         provenance: what made the ticket, as text.
+        statistics: running statistics of norms under the mask, by the name of the buffer; empty
+            where norms keep none.
+        trained: whether a method trained the weights together with the mask.
     """
 
     mask: Mask
@@ -38,13 +52,54 @@ class Ticket:
     rest: Tensor | None = None
     scores: Tensor | None = None
     provenance: dict[str, str] = field(default_factory=dict)
+    statistics: dict[str, Tensor] = field(default_factory=dict)
+    trained: bool = False
 
-    def save(self, path: Path) -> None:
-        """Write one safetensors file, whole or not at all: packed mask bits, weights, metadata."""
+    def apply_(
+        self, module: nn.Module, *, weights: bool | None = None, reparametrise: bool = False
+    ) -> None:
+        """Make a module the ticket's: its pruned weights zero, in place.
+
+        Where its kept weights are the ticket's, the running statistics of its norms become those
+        under the mask too; further on in a training they stay as they are, so that this may be
+        called after every step, to set what has grown back to zero again.
+
+        Args:
+            module: of the layout that the ticket is over.
+            weights: whether to put the ticket's own weights in first: those that it was drawn on,
+                which a module made anew needs, and rewinding; or those that its method trained
+                together with the mask, where this is the default.
+            reparametrise: mask the weights in every pass by torch.nn.utils.prune instead, so that
+                they stay zero whatever trains them.
+
+        Raises:
+            BadInput: the module is not of this layout, or weights are asked for and the ticket has
+                none.
+        """
+        module = unwrapped(module)
+        if self.trained if weights is None else weights:
+            if self.weights is None or self.rest is None:
+                raise BadInput("the ticket has no weights: it was saved without them")
+            load_(module, self.mask.layout, self.weights, self.rest)
+        if self.weights is not None and is_at(module, self.mask, self.weights):
+            write_statistics_(module, self.statistics)
+        if reparametrise:
+            reparametrise_(module, self.mask)
+        else:
+            zero_(module, self.mask)
+
+    def save(self, path: Path | str, *, weights: bool = True) -> None:
+        """Write one safetensors file, whole or not at all: packed mask bits, weights, metadata.
+
+        Args:
+            weights: False leaves out the weights, which are most of the file, with the statistics
+                and scores that belong to them: the mask is left.
+        """
         tensors = {"mask": self.mask.packed()}
-        for name in ("weights", "rest", "scores"):
-            if (value := getattr(self, name)) is not None:
-                tensors[name] = value
+        if weights:
+            found = {name: getattr(self, name) for name in PARTS}
+            tensors |= {name: value for name, value in found.items() if value is not None}
+            tensors |= {f"{STATISTICS}{name}": value for name, value in self.statistics.items()}
         layout = [[e.name, list(e.shape)] for e in self.mask.layout.entries]
         header = {
             "format": FORMAT,
@@ -53,16 +108,18 @@ class Ticket:
             "mask_sha256": self.mask.sha256,
             "provenance": json.dumps(self.provenance),
         }
-        write_tensors(path, tensors, header)
+        if self.trained and weights:
+            header["trained"] = "yes"
+        write_tensors(Path(path), tensors, header)
 
     @classmethod
-    def load(cls, path: Path) -> "Ticket":
+    def load(cls, path: Path | str) -> "Ticket":
         """Read a ticket file.
 
         Raises:
             ValueError: the file is no ticket, damaged, or its parts do not fit each other.
         """
-        tensors, header = read_tensors(path)
+        tensors, header = read_tensors(Path(path))
         if header.get("format") != FORMAT:
             raise ValueError(f"{path} is not a ticket ({FORMAT})")
         try:
@@ -73,7 +130,7 @@ class Ticket:
             ):
                 raise ValueError("its provenance is no table of texts")
             for name in tensors.keys() - {"mask"}:
-                if name not in ("weights", "rest", "scores"):
+                if name not in PARTS and not name.startswith(STATISTICS):
                     raise ValueError(f"it has a tensor {name!r}")
                 if not tensors[name].is_floating_point() or tensors[name].element_size() < 2:
                     raise ValueError(f"its {name} are {tensors[name].dtype}")
@@ -90,6 +147,12 @@ class Ticket:
                 tensors.get("rest"),
                 tensors.get("scores"),
                 provenance,
+                {
+                    name.removeprefix(STATISTICS): tensor
+                    for name, tensor in tensors.items()
+                    if name.startswith(STATISTICS)
+                },
+                header.get("trained") == "yes",
             )
         except (KeyError, TypeError, ValueError, RecursionError, AttributeError) as error:
             raise ValueError(f"{path} is a damaged ticket: {error!r}") from error

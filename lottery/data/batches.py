@@ -79,6 +79,10 @@ class Data:
         x = (pixels.float() - self._mean) / self._std
         return x.permute(0, 3, 1, 2), self.labels[index]
 
+    def ones(self, dtype: torch.dtype) -> Tensor:
+        """An input of ones, shape (1, c, h, w)."""
+        return torch.ones(1, *self.dataset.shape, dtype=dtype, device=self.device)
+
     def normalised_again(self, x: Tensor) -> Tensor:
         """Normalised images (b, c, h, w), taken for pixels in 0..1 and normalised once more."""
         mean, std = (moment[:, None, None] / 255 for moment in (self._mean, self._std))

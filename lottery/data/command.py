@@ -1,4 +1,4 @@
-"""Fetch and verify datasets: python -m lottery.data [--data-root DIR] [names ...]."""
+"""Fetch and verify datasets: python -m lottery.fetch [--data-root DIR] [names ...]."""
 
 import sys
 from dataclasses import dataclass, field
@@ -31,7 +31,7 @@ def describe(name: str, root: Path) -> str:
 
 def main() -> int:
     """Run the command line; exit status 0, or 2 with a line for each dataset that failed."""
-    return run_command(_main, Options, "python -m lottery.data")
+    return run_command(_main, Options, "python -m lottery.fetch")
 
 
 def _main(options: Options) -> int:

@@ -1,53 +1,56 @@
 """Networks of which only the paths are left: norms that scale, weights that are not negative."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+import torch.nn.functional as F
+from torch import Tensor
 
 from lottery.core.mask import Mask
 from lottery.core.network import Network
+from lottery.core.prunable import is_norm
 from lottery.core.randomness import generator
-
-
-class Scale(nn.Module):
-    """A norm that has forgotten how to normalise: only its scale and shift are left."""
-
-    def __init__(self, norm: nn.BatchNorm2d | nn.LayerNorm) -> None:
-        super().__init__()
-        self.register_parameter("weight", norm.weight)
-        self.register_parameter("bias", norm.bias)
-        self.shape = (-1, 1, 1) if isinstance(norm, nn.BatchNorm2d) else (-1,)
-
-    def forward(self, x: Tensor) -> Tensor:
-        if isinstance(self.weight, Tensor):
-            x = x * self.weight.view(self.shape)
-        return x + self.bias.view(self.shape) if isinstance(self.bias, Tensor) else x
-
-
-class Rescale(nn.Module):
-    """In a norm's place, a division by the largest value there is, taken as a constant: zeros stay
-    zero, nothing is mixed, and what comes after neither saturates nor leaves float64's range."""
-
-    def __init__(self, norm: nn.Module) -> None:
-        super().__init__()
-
-    def forward(self, x: Tensor) -> Tensor:
-        largest = x.detach().abs().amax()
-        return x / torch.where(largest > 0, largest, 1)
-
-
-Makers = Mapping[type[nn.Module], Callable[[Any], nn.Module]]
-SCALES: Makers = {nn.BatchNorm2d: Scale, nn.LayerNorm: Scale}
+from lottery.models.plain_norms import SCALES, PlainNetwork, Substitutes, rescale
 
 
 def absolute_twin(network: Network) -> Network:
-    """The network with absolute parameters, in float64, its norms reduced to their scale."""
-    module = _replaced(network.module, SCALES)
-    twin = Network(module.double(), network.layout, device=network.device)
+    """The network with absolute parameters, in float64, its norms reduced to their scale.
+
+    Raises:
+        BadInput: in a pass, a norm that is not torch's.
+    """
+    module = deepcopy(network.module)
+    for frozen in module.parameters():
+        frozen.data.abs_()
+    twin = PlainNetwork(network, module, SCALES)
     return twin.at(network.weights.double().abs(), network.rest.double().abs())
+
+
+def _average(pool: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """An average over the same windows: every input of one is passed on, not the largest alone."""
+
+    def averaged(
+        x: Tensor,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        dilation: Any = 1,
+        ceil_mode: bool = False,
+        **_: Any,
+    ) -> Tensor:
+        return pool(x, kernel_size, stride, padding, ceil_mode)
+
+    return averaged
+
+
+PATHS: Substitutes = {
+    **dict.fromkeys(SCALES, rescale),
+    F.max_pool1d: _average(F.avg_pool1d),
+    F.max_pool2d: _average(F.avg_pool2d),
+    F.max_pool3d: _average(F.avg_pool3d),
+}
 
 
 def effective(network: Network, mask: Mask, shape: tuple[int, int, int]) -> Mask:
@@ -67,9 +70,7 @@ def effective(network: Network, mask: Mask, shape: tuple[int, int, int]) -> Mask
     Returns:
         A mask within `mask`.
     """
-    rescaled = {nn.BatchNorm2d: Rescale, nn.LayerNorm: Rescale}
-    module = _replaced(network.module, {**rescaled, nn.MaxPool2d: _average})
-    twin = Network(module.double(), network.layout, device=network.device)
+    twin: Network = PlainNetwork(network, deepcopy(network.module), PATHS)
     rng = generator(0, "effective parameters")
 
     def positive(size: tuple[int, ...], fan_in: int) -> Tensor:
@@ -80,6 +81,8 @@ def effective(network: Network, mask: Mask, shape: tuple[int, int, int]) -> Mask
     rest = {
         e.name: torch.zeros(e.shape, dtype=torch.float64)
         if e.name.rpartition(".")[2].endswith("bias")
+        else torch.ones(e.shape, dtype=torch.float64)
+        if is_norm(twin.module.get_submodule(e.name.rpartition(".")[0]))
         else positive(e.shape, _fan_in(e.shape))
         for e in twin.rest_layout.entries
     }
@@ -95,19 +98,3 @@ def effective(network: Network, mask: Mask, shape: tuple[int, int, int]) -> Mask
 
 def _fan_in(shape: tuple[int, ...]) -> int:
     return torch.Size(shape[1:]).numel() if len(shape) > 1 else 1
-
-
-def _average(pool: nn.MaxPool2d) -> nn.Module:
-    """An average over the same windows: every input of one is passed on, not the largest alone."""
-    return nn.AvgPool2d(pool.kernel_size, pool.stride, pool.padding, pool.ceil_mode)
-
-
-def _replaced(module: nn.Module, makers: Makers) -> nn.Module:
-    """A copy of a module with every layer of the kinds given replaced."""
-    module = deepcopy(module)
-    for name, layer in list(module.named_modules()):
-        for kind, make in makers.items():
-            if isinstance(layer, kind):
-                parent, _, attribute = name.rpartition(".")
-                setattr(module.get_submodule(parent), attribute, make(layer))
-    return module

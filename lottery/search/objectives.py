@@ -7,6 +7,7 @@ differentiated by the gates.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -14,20 +15,22 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from lottery.core.network import Gates, Network
+from lottery.core.outputs import Inputs
 from lottery.search.registry import objective, objectives
 
 
 @dataclass
 class Batch:
-    """Images x and labels y, and what the dense network makes of them: the one that gates lie over.
+    """Images x and labels y, or whatever a network takes and its loss compares with; and what the
+    dense network makes of them, the one that gates lie over.
 
     That is outside the graph, and worked out once, when it is first asked for: a batch may serve
     several objectives, or several rounds.
     """
 
     dense: Network
-    x: Tensor
-    y: Tensor
+    x: Inputs
+    y: Any
 
     @cached_property
     @torch.no_grad()
@@ -50,13 +53,13 @@ class Batch:
 @objective("loss")
 def loss(network: Network, gates: Gates, batch: Batch) -> Tensor:
     """The task loss of the gated network."""
-    return F.cross_entropy(network(batch.x, gates), batch.y)
+    return network.task_loss(network(batch.x, gates), batch.y)
 
 
 @objective("delta_loss")
 def delta_loss(network: Network, gates: Tensor, batch: Batch) -> Tensor:
     """|loss / dense loss - 1|."""
-    dense = F.cross_entropy(batch.dense_logits, batch.y)
+    dense = network.task_loss(batch.dense_logits, batch.y)
     change: Tensor = loss(network, gates, batch) / dense - 1
     return change.abs()
 
@@ -127,7 +130,7 @@ def gradients(network: Network, gates: Tensor, batch: Batch) -> tuple[Tensor, Te
     weights = network.weights.detach().clone().requires_grad_()
     rest = network.rest.detach().clone().requires_grad_()
     with sdpa_kernel(SDPBackend.MATH):
-        value = F.cross_entropy(network.run(batch.x, weights * gates, rest), batch.y)
+        value = network.task_loss(network.run(batch.x, weights * gates, rest), batch.y)
         by_weights, by_rest = torch.autograd.grad(
             value, (weights, rest), create_graph=gates.requires_grad, materialize_grads=True
         )

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from lottery.core.finite import NotFinite
@@ -54,7 +53,7 @@ def train(
     def part_gradient(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Of the loss on one part by all parameters, pruned weights included; and the loss."""
         logits = network.run(x, theta[:d], theta[d:])
-        loss = F.cross_entropy(logits, y, reduction="sum" if sums else "mean")
+        loss = network.task_loss.total(logits, y) if sums else network.task_loss(logits, y)
         (gradient,) = torch.autograd.grad(loss, theta)
         return gradient, loss.detach()
 

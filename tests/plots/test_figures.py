@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
+from PIL import Image
 
 from lottery.core.summary import removed
 from plots import (
@@ -28,6 +30,8 @@ from plots import (
 )
 from plots.command import FIGURES, figures_of, main
 from plots.drawing import NothingToDraw, Tables
+from plots.freshness import content_hash, drawn_from
+from plots.printed import draw_points, printed
 
 COLUMNS = ["paper", "dataset", "model", "method", "objective", "ablation", "protocol", "seed"]
 MORE = ["density_requested", "density", "accuracy", "options", "table"]
@@ -95,9 +99,7 @@ def test_the_line_is_the_mean_over_seeds_and_ablations_stay_out(tmp_path: Path) 
     assert ax.get_xscale() == "log"
     figure.canvas.draw()
     assert {t.get_text() for t in ax.get_xticklabels()} == {"98.2%", "99.7%"}
-    legend = ax.get_legend()
-    assert legend is not None
-    assert [t.get_text() for t in legend.get_texts()] == ["CTS-KL", "LTR"]
+    assert ax.get_legend_handles_labels()[1] == ["CTS-KL", "LTR"]
     plt.close(figure)
 
 
@@ -135,16 +137,19 @@ def test_fig_2_has_cts_in_it_wherever_its_cells_are_printed(tmp_path: Path) -> N
     pd.concat([rows, other, *more, vgg]).to_csv(source, index=False)
     style.apply()
     figure = sparsity_accuracy.draw(Tables(source))
-    assert [ax.get_title() for ax in figure.axes] == [
-        *("resnet20, digits", "wide_resnet20, digits", "vgg16, digits")
+    titles = [ax.get_title().splitlines() for ax in figure.axes if ax.get_visible()]
+    families = ["searches and pruning in rounds", "scores, no search", "learned gates"]
+    families.append("frozen weights, and others")
+    assert [title[1] for title in titles] == [*families, families[3], families[0]]
+    assert [title[0] for title in titles[3:]] == [
+        *("ResNet-20, digits (1 to 3 seeds)", "Wide-ResNet-20, digits (1 seed)"),
+        "VGG-16, digits (1 seed)",
     ]
-    legend = figure.axes[0].get_legend()
-    assert legend is not None
-    shown = [text.get_text() for text in legend.get_texts()]
-    assert shown[0] == "CTS-KL"
-    assert len(shown) == 2 + 1 + len(names)
+    searches, scores = (ax.get_legend_handles_labels()[1] for ax in figure.axes[:2])
+    assert searches == ["CTS-KL", "LTR", "Random", "IMP"]
+    assert scores == ["CTS-KL", "Random", "SNIP", "GraSP", "SynFlow", "Magnitude"]
     figure.canvas.draw()
-    assert figure.axes[2].get_xticklabels()[0].get_text() == "98.2%"
+    assert figure.axes[5].get_xticklabels()[0].get_text() == "98.2%"
     assert removed(0.0003) == "99.97%"
     plt.close(figure)
 
@@ -189,8 +194,66 @@ def test_intervals_beyond_what_an_accuracy_can_be_are_cut() -> None:
     wide.set_xlim(-40, 120)
     style.accuracy_axis(wide, "x")
     assert wide.get_xlim() == (0, 101)
-    assert wide.get_xlabel() == wide.get_ylabel() == "test accuracy (%)"
+    assert wide.get_xlabel() == wide.get_ylabel() == "test accuracy"
+    figure.canvas.draw()
+    assert [tick.get_text() for tick in narrow.get_yticklabels()][1:3] == ["60%", "62%"]
     plt.close(figure)
+
+
+def test_no_axis_is_finer_than_the_test_images() -> None:
+    figure, ax = plt.subplots()
+    ax.plot([98.6, 99.2])
+    style.accuracy_axis(ax, dataset="digits")
+    low, high = ax.get_ylim()
+    image = 100 / 360
+    assert high - low == pytest.approx(style.LEAST_IMAGES * image)
+    ticks = [tick for tick in ax.get_yticks() if low <= tick <= high]
+    assert min(b - a for a, b in pairwise(ticks)) >= image
+    plt.close(figure)
+
+
+def test_the_papers_points_stand_at_the_measured_densities(tmp_path: Path) -> None:
+    rows = pd.read_csv(results(tmp_path / "demo" / "table2.csv"))
+    rows = rows[(rows["paper"] == "cts") & (rows["ablation"] == "none")]
+    assert printed(rows).empty, "digits are another task"
+    real = rows.assign(dataset="cifar10", density=rows["density"].replace(0.003, 0.8**26))
+    found = printed(real)
+    assert set(found["id"]) == {"cts kl", "ltr"}
+    assert found["value_percent"][found["id"] == "ltr"].tolist() == [83.5, 68.3, 55.7]
+    figure, ax = plt.subplots()
+    draw_points(ax, real)
+    kl, ltr, hollow = ax.lines
+    assert np.asarray(kl.get_xdata()).tolist() == pytest.approx([0.018, 0.007, 0.8**26])
+    assert np.asarray(ltr.get_ydata()).tolist() == [83.5, 68.3, 55.7]
+    assert hollow.get_label() == "as printed (hollow)"
+    plt.close(figure)
+
+
+def test_titles_say_names_as_people_write_them_and_how_many_seeds() -> None:
+    assert style.title_of("resnet20", "cifar10") == "ResNet-20, CIFAR-10"
+    assert style.title_of("lenet-300-100", "mnist") == "LeNet-300-100, MNIST"
+    assert style.title_of("resnet50_224", "mine") == "ResNet-50 at 224x224, mine"
+    rows = pd.DataFrame({"method": ["a", "a", "b"], "seed": [0, 1, 0]})
+    assert style.seeds_of(rows) == "2 seeds"
+    assert style.seeds_of(rows, "method") == "1 to 2 seeds"
+    assert style.seeds_of(rows[:1]) == "1 seed"
+
+
+@pytest.mark.parametrize("suite", ["table1", "sanity-checks", "table2"])
+def test_figures_are_as_wide_as_a_column_or_a_page_and_say_it_in_three_formats(
+    tmp_path: Path, suite: str
+) -> None:
+    source = results(tmp_path / "demo" / f"{suite}.csv")
+    frame = pd.read_csv(source).assign(pruned_at="init", cell_key="k")
+    frame.to_csv(source, index=False)
+    assert main([suite, f"--results={tmp_path}"]) == 0
+    with Image.open(source.with_suffix(".png")) as image:
+        assert image.width / 200 == pytest.approx(style.PAGE, abs=0.01)
+    for kind in ("svg", "pdf"):
+        assert content_hash(source).encode() in source.with_suffix(f".{kind}").read_bytes()
+    assert drawn_from(source.with_suffix(".png")) == content_hash(source)
+    source.with_suffix(".svg").unlink()
+    assert drawn_from(source.with_suffix(".png")) == ""
 
 
 def test_searches_of_another_length_have_a_line_of_their_own(tmp_path: Path) -> None:
@@ -209,14 +272,12 @@ def test_searches_of_another_length_have_a_line_of_their_own(tmp_path: Path) -> 
     table(source, "search", lines)
     style.apply()
     figure = search_log.draw(Tables(source))
-    assert [ax.get_title() for ax in figure.axes] == ["lenet, digits"] * 4 + [
-        "resnet20, digits"
-    ] * 4
-    assert [ax.get_ylabel() for ax in figure.axes] == [*search_log.PANELS.values()] * 2
-    for ax in figure.axes[4:]:
+    # Of the network whose search is one epoch long nothing changes.
+    assert [ax.get_title() for ax in figure.axes] == ["ResNet-20, digits (1 seed)"] * 4
+    assert [ax.get_ylabel() for ax in figure.axes] == [*search_log.PANELS.values()]
+    for ax in figure.axes:
         assert [np.asarray(line.get_ydata()).tolist() for line in ax.lines] == [[1], [2]]
-    legend = figure.axes[4].get_legend()
-    assert legend is not None
+    (legend,) = figure.legends
     assert [t.get_text() for t in legend.get_texts()] == [
         *("CTS-KL at 98.2%", "Quick CTS-KL at 98.2%")
     ]
@@ -330,7 +391,10 @@ def test_sanity_checks_have_a_panel_per_method_and_a_line_per_ablation(tmp_path:
     frame.to_csv(tmp_path / "t.csv", index=False)
     figure = sanity_checks.draw(Tables(tmp_path / "t.csv"))
     titles = [ax.get_title() for ax in figure.axes if ax.get_visible()]
-    assert titles == ["SNIP, drawn at init, resnet20", "LTR, drawn at rewind, resnet20"]
+    assert titles == [
+        "SNIP at initialisation\nResNet-20 (2 seeds)",
+        "LTR at the rewind point\nResNet-20 (2 seeds)",
+    ]
     for ax in figure.axes[:2]:
         assert len(ax.lines) == 3
         assert np.asarray(ax.lines[0].get_ydata()).tolist() == pytest.approx([50.5, 50.5])
@@ -348,12 +412,10 @@ def test_sanity_checks_have_a_panel_per_method_and_a_line_per_ablation(tmp_path:
     frame[frame["density"] == 0.01].to_csv(tmp_path / "t.csv", index=False)
     figure = sanity_checks.draw(Tables(tmp_path / "t.csv"))
     (ax,) = figure.axes
-    assert ax.get_title() == "CTS, digits, 99.0% sparsity"
+    assert ax.get_title() == "CTS, digits, 99.0% sparsity (2 seeds)"
     assert [text.get_text() for text in ax.get_yticklabels()] == ["SNIP", "LTR"]
-    legend = ax.get_legend()
-    assert legend is not None
-    names = [text.get_text() for text in legend.get_texts()]
-    assert names == ["ticket", "shuffled in each layer", "lowest scores"]
+    names = ax.get_legend_handles_labels()[1]
+    assert names == ["ticket", "shuffled", "inverted"]
     plt.close(figure)
 
 

@@ -42,7 +42,7 @@ def _ranked(
         difference.baseline,
         f"{mean(accuracy[difference.baseline]):.1f}",
         with_interval(difference, "+.1f"),
-        p_value(difference),
+        _p_value(difference),
         difference.outcome,
         _seeds_to_tell(difference),
     ]
@@ -90,7 +90,7 @@ def difference_table(differences: Sequence[Difference]) -> Table:
                 d.model,
                 removed(d.density) if d.density else "",
                 with_interval(d, "+.1f") if d.seeds else "",
-                p_value(d),
+                _p_value(d),
                 str(d.seeds),
                 d.outcome,
             ]
@@ -123,8 +123,7 @@ def cost_table(points: Sequence[Point]) -> Table:
     )
 
 
-def p_value(difference: Difference) -> str:
-    """A corrected p-value; empty where the test is not defined."""
+def _p_value(difference: Difference) -> str:
     return "" if math.isnan(difference.p) else f"{difference.p:.2g}"
 
 

@@ -50,7 +50,7 @@ def points(found: Array) -> list[Point]:
 
 def test_what_is_simulated_is_what_is_said() -> None:
     case = Case(ahead=(0, 2, 4, 8, 16), densities=0.5)
-    made_up = differences(case, 3, 12, np.random.default_rng(1))
+    made_up = differences(case, 3, 6, np.random.default_rng(1))
     overall, each = told_overall(made_up), told_by_density(made_up)
     assert 0 < overall.mean() < 1
     for i, found in enumerate(made_up):

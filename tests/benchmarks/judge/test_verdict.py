@@ -102,7 +102,7 @@ def test_differences_at_each_density_are_paired_and_corrected_for_all() -> None:
     centre = sum(values) / 3
     error = math.sqrt(sum((v - centre) ** 2 for v in values) / 2 / 3)
     assert snip.high - snip.mean == pytest.approx(4.302652729911275 * error)
-    assert snip.outcome == "not told apart"
+    assert snip.outcome == "indistinguishable"
     assert random.outcome == "better"
     assert random.p < 0.05 < snip.p
 
@@ -163,7 +163,7 @@ def test_the_ranking_is_by_mean_difference_and_says_what_tests_leave_open() -> N
     assert said.rank == Rank(place=1, of=3, best=1, worst=2)
     assert said.sections[0].lead == (
         "mine is number 1 of 3 by mean accuracy (by the tests 1 to 2): better than Random; "
-        "not told apart from SNIP."
+        "indistinguishable from SNIP."
     )
     (table,) = said.sections[0].tables
     assert [line[:2] for line in table.lines] == [["1", "mine"], ["2", "SNIP"], ["3", "Random"]]
@@ -279,10 +279,10 @@ def test_only_cells_that_were_asked_for_are_listed() -> None:
         "Without a result, failed or not yet run (1 cells): mine resnet20 digits density 0.3277, "
         "seed 0."
     )
-    assert others == "Not asked for and without a result: 30 cells of the comparison."
+    assert others == "Another 30 were not asked for."
     kept = {cell.key: found[cell.key] for cell in asked}
-    notes = " ".join(verdict(kept, asked=asked).sections[0].notes)
-    assert "Without a result" not in notes
+    last = verdict(kept, asked=asked).sections[0].notes[-1]
+    assert last == "30 cells of the comparison have no result."
 
 
 def test_markdown_and_csv() -> None:

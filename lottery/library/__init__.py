@@ -1,0 +1,1 @@
+"""Tickets of networks and data that are not the suite's."""

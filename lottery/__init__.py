@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lottery.data.batches import Data, Normalisation
     from lottery.data.datasets import DATASETS, Dataset, Images, dataset
     from lottery.data.folder import image_folder
+    from lottery.data.streaming import streamed_folder
     from lottery.library.pruning import prune
     from lottery.library.recalibration import recalibrate
     from lottery.models.paths import absolute_twin, effective
@@ -119,6 +120,7 @@ __all__ = [
     "search_epochs",
     "search_gates",
     "set_lr",
+    "streamed_folder",
     "train",
 ]
 
@@ -146,6 +148,7 @@ _HOME = {
     "Images": "lottery.data.datasets",
     "dataset": "lottery.data.datasets",
     "image_folder": "lottery.data.folder",
+    "streamed_folder": "lottery.data.streaming",
     "prune": "lottery.library.pruning",
     "recalibrate": "lottery.library.recalibration",
     "absolute_twin": "lottery.models.paths",

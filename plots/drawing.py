@@ -194,7 +194,7 @@ def save(figure: Figure, target: Path, content: str, caption: str = "") -> None:
     The SVG says its caption as its title, and what is seen as its description.
     """
     sweep(target.parent)
-    said: dict[str, dict[str, str | None]] = {
+    metadata: dict[str, dict[str, str | None]] = {
         "svg": {
             **{"Keywords": content, "Date": None},
             **{"Title": caption, "Description": seen_in(figure)},
@@ -202,6 +202,6 @@ def save(figure: Figure, target: Path, content: str, caption: str = "") -> None:
         "pdf": {"Keywords": content},
         "png": {KEY: content},
     }
-    for kind, about in said.items():
+    for kind, about in metadata.items():
         with replacing(target.with_suffix(f".{kind}")) as half:
             figure.savefig(half, format=kind, metadata=about)

@@ -205,7 +205,7 @@ def _comparison_part(
         if (row["method"], row["source"]) == (candidate.name, candidate.source)
     ]
     seeds = _seeds(rows) or preset.seeds
-    verdict = judge(comparison, preset, candidate, Results(store, seeds))
+    verdict = judge(comparison, preset, candidate, Results(store, seeds), asked=())
     return Part(
         f"{preset_name}-{comparison.name}-{candidate.name}",
         f"{candidate.name} in {comparison.name}, {preset_name}",

@@ -51,7 +51,7 @@ def show(sections: Sequence[Section], file: Path, console: Console | None = None
 
 
 def _print_table(table: Table, file: Path, console: Console) -> None:
-    said, columns = same_everywhere(table)
+    same_words, columns = same_everywhere(table)
     shown = fitting(table, columns, console.width)
     drawn = RichTable(
         box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, GAP - 1, 0, 0)
@@ -69,7 +69,7 @@ def _print_table(table: Table, file: Path, console: Console) -> None:
         drawn.add_row(*(_text(table.headers[column], line[column]) for column in shown))
     console.print(drawn)
     left_out = [table.headers[column] for column in columns if column not in shown]
-    parts = [f"All: {', '.join(said)}."] if said else []
+    parts = [f"All: {', '.join(same_words)}."] if same_words else []
     parts += [f"In {file}: {', '.join(left_out)}."] if left_out else []
     if parts:
         console.print(Text(" ".join(parts), "dim"))

@@ -5,11 +5,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 from benchmarks.judge.points import Point
 from benchmarks.judge.verdict import Verdict
 from benchmarks.plan.cell import PROTOCOL
+from benchmarks.results.columns import ROWS
 from lottery.core.choices import PRUNED_AT
 from lottery.core.csv_table import read_regular
 from lottery.core.errors import BadInput
@@ -34,6 +36,10 @@ FIELDS: Mapping[str, type] = {
     "made_with": dict,
 }
 METHOD: Mapping[str, type] = {"name": str, "pruned_at": str, "source": str, "checked": bool}
+
+
+POINT_TEXTS = "method objective options pruned_at source model dataset".split()
+POINT_NUMBERS = "density seeds accuracy search_epochs train_epochs epochs seconds protocol".split()
 
 
 class NoVerdict(BadInput):
@@ -107,6 +113,11 @@ def read_verdict(path: Path) -> dict[str, Any]:
         )
     _check_fields(path, "", said, FIELDS)
     _check_fields(path, "method.", said["method"], METHOD)
+    if not ROWS.columns["method"].fits(said["method"]["name"]):
+        raise BadInput(f"{path}: method.name is not {ROWS.columns['method'].what}")
+    for name in ("over_densities", "by_density", "sanity"):
+        if not all(isinstance(each, dict) for each in said[name]):
+            raise BadInput(f"{path}: {name} is not a list of objects")
     if said["method"]["pruned_at"] not in PRUNED_AT:
         raise BadInput(f"{path}: method.pruned_at is not one of {', '.join(PRUNED_AT)}")
     return said
@@ -134,15 +145,15 @@ def points_in(path: Path, said: Mapping[str, Any]) -> list[Point]:
 
 
 def _is_point(said: Mapping[str, Any]) -> bool:
-    numbers = ("density", "accuracy", "epochs", "seconds")
     by_seed = said["by_seed"]
     return (
-        all(isinstance(said[name], int | float) for name in numbers)
-        and all(isinstance(said[name], str) for name in ("label", "model", "dataset"))
-        and isinstance(said["candidate"], bool)
+        all(isinstance(said[name], str) for name in ("label", *POINT_TEXTS))
+        and all(type(said[name]) in (int, float) for name in POINT_NUMBERS)
+        and all(type(said[name]) in (int, float, NoneType) for name in ("low", "high"))
+        and all(isinstance(said[name], bool) for name in ("candidate", "on_front", "checked"))
         and isinstance(by_seed, dict)
         and all(seed.isdecimal() for seed in by_seed)
-        and all(isinstance(value, int | float) for value in by_seed.values())
+        and all(type(accuracy) in (int, float) for accuracy in by_seed.values())
     )
 
 

@@ -110,7 +110,7 @@ class Preset:
         names = list(dict.fromkeys((*models.values(), *datasets.values())))
         if not names:
             return self
-        said = [
+        changes = [
             f"{name} in place of its {what}"
             for what, stands in (("models", models), ("data", datasets))
             for name in dict.fromkeys(stands.values())
@@ -118,7 +118,7 @@ class Preset:
         return replace(
             self,
             name="-".join([self.name, *(name.replace(":", "-") for name in names)]),
-            description=f"{self.description}; here {', '.join(said)}",
+            description=f"{self.description}; here {', '.join(changes)}",
             scale=self.scale or self.name,
             models=_replaced(self.models, models),
             datasets=_replaced(self.datasets, datasets),
@@ -248,10 +248,15 @@ def _on_top(
 
 
 def adapted(recipe: Recipe, choices: Mapping[str, Any]) -> Recipe:
-    """A recipe with other choices; with another length the rewind point moves in proportion."""
-    if "epochs" in choices and recipe.rewind_epochs:
-        rewind = recipe.rewind_epochs * choices["epochs"] / recipe.epochs
-        choices = {"rewind_epochs": rewind, **choices}
+    """A recipe with other choices; with another length the rewind point and the warm-up move in
+    proportion."""
+    if "epochs" in choices:
+        before, after = recipe.epochs, choices["epochs"]
+        parts = {name: getattr(recipe, name) for name in ("rewind_epochs", "warmup_epochs")}
+        moved = {name: part * after / before for name, part in parts.items() if part}
+        choices = {**moved, **choices}
+    if "milestones" in choices:
+        choices = {**choices, "milestones": tuple(choices["milestones"])}
     return replace(recipe, **choices)
 
 

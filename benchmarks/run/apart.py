@@ -21,7 +21,7 @@ from torch import Tensor
 
 from benchmarks.plan.cell import Cell
 from benchmarks.run import method_process
-from benchmarks.run.closed_test_set import RuleBroken, data_files
+from benchmarks.run.closed_test_set import RuleBroken, data_files, inodes_of
 from benchmarks.run.code import Code
 from benchmarks.run.method_process import Errand
 from benchmarks.run.stages import StageKeeper
@@ -33,6 +33,7 @@ from lottery.core.mask import Mask
 from lottery.core.network import Network
 from lottery.core.result import Log, Result
 from lottery.data.batches import Data
+from lottery.data.streaming import StreamedData
 from lottery.search.registry import Method, no_check, no_plan
 from lottery.training.loop import Resumable
 from lottery.training.recipe import Recipe
@@ -321,13 +322,7 @@ class Drawing:
                 self._end = time.monotonic() + self._limit
                 process.receive(self._check)
                 process.send(
-                    {"kind": "given"},
-                    weights=weights,
-                    rest=self._dense.rest,
-                    images=data.images,
-                    labels=data.labels,
-                    mean=data._mean,
-                    std=data._std,
+                    {"kind": "given"}, weights=weights, rest=self._dense.rest, **_images(data)
                 )
             yield process
         finally:
@@ -398,6 +393,13 @@ class Drawing:
         )
 
 
+def _images(data: Data) -> Tensors:
+    """What a method's process gets of the training set; it streams pictures by itself."""
+    if isinstance(data, StreamedData):
+        return {}
+    return {"images": data.images, "labels": data.labels, "mean": data._mean, "std": data._std}
+
+
 def _log(log: Any) -> Log:
     """A log as the tables beside the rows take it.
 
@@ -418,11 +420,18 @@ def errand_of(
     cell: Cell,
     brought: tuple[Code, ...],
     data: Data,
+    test: Data,
     dense: Network,
     start_step: int,
     data_root: Path,
 ) -> Errand:
-    """What a method is told."""
+    """What a method is told.
+
+    Args:
+        test: which it is not to see.
+    """
+    pictures = data.pictures if isinstance(data, StreamedData) else None
+    held_out = inodes_of(test) if isinstance(test, StreamedData) else frozenset()
     return Errand(
         code,
         brought,
@@ -432,5 +441,6 @@ def errand_of(
         dense.precision,
         start_step,
         torch.get_num_threads(),
-        data_files(data_root),
+        data_files(data_root) | held_out,
+        pictures,
     )

@@ -17,6 +17,7 @@ from typing import Any
 
 from lottery.data.batches import Data
 from lottery.data.datasets import AUDIT, datasets
+from lottery.data.streaming import StreamedData
 
 # The names of the suite's own datasets' files, where a name says that much: "train" does not.
 DATA_FILES = {"digits.csv.gz"} | {  # scikit-learn has the same digits
@@ -116,10 +117,16 @@ def data_files(root: Path) -> frozenset[Inode]:
     return frozenset({each for each in found if each is not None} | opened)
 
 
+def inodes_of(data: StreamedData) -> frozenset[Inode]:
+    """Device and inode of the pictures of a dataset that is streamed."""
+    found = (inode(data.pictures.path(i)) for i in range(len(data)))
+    return frozenset(each for each in found if each is not None)
+
+
 def fingerprint(data: Data) -> str:
     """Hash of a dataset's images and labels."""
     digest = hashlib.sha256()
-    for tensor in (data.images, data.labels):
+    for tensor in data.content():
         digest.update(tensor.cpu().numpy().tobytes())
     return digest.hexdigest()
 

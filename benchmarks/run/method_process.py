@@ -38,7 +38,8 @@ from lottery.core.randomness import derive, generator, seeded_globals
 from lottery.core.registry import Registry
 from lottery.core.result import Result
 from lottery.data.batches import Data, Normalisation
-from lottery.data.datasets import AUDIT, Dataset, Images, datasets
+from lottery.data.datasets import AUDIT, Dataset, Images, Pictures, datasets
+from lottery.data.streaming import StreamedData
 from lottery.models.zoo import MODELS, build
 from lottery.search.registry import Method, methods, no_check, no_plan
 from lottery.training.loop import Resumable
@@ -52,6 +53,7 @@ class Errand:
 
     Attributes:
         brought: files that the cell's model is from.
+        pictures: that the training set is streamed from; None where its images are sent.
         data_files: device and inode of the datasets' files, which are not to be opened.
     """
 
@@ -64,6 +66,7 @@ class Errand:
     start_step: int
     threads: int
     data_files: frozenset[tuple[int, int]]
+    pictures: Pictures | None = None
 
 
 def describe(connection: Connection, code: Code) -> None:
@@ -284,6 +287,8 @@ def _network(errand: Errand, given: Tensors) -> Network:
 
 
 def _data(errand: Errand, given: Tensors) -> Data:
+    if errand.pictures is not None:
+        return StreamedData(errand.pictures, errand.dataset, errand.device, errand.threads)
     moments = Normalisation(given["mean"], given["std"])
     images = Images(given["images"], given["labels"])
     return Data(images, errand.dataset, moments, errand.device)
@@ -292,7 +297,7 @@ def _data(errand: Errand, given: Tensors) -> Data:
 def _fingerprints(network: Network, data: Data) -> tuple[str, str]:
     return tuple(  # type: ignore[return-value]
         hashlib.sha256(b"".join(t.detach().cpu().numpy().tobytes() for t in tensors)).hexdigest()
-        for tensors in ((network.weights, network.rest), (data.images, data.labels))
+        for tensors in ((network.weights, network.rest), data.content())
     )
 
 

@@ -40,8 +40,10 @@ from lottery.core.network import Network
 from lottery.core.randomness import derive, generator, seeded_globals
 from lottery.core.result import Result
 from lottery.core.ticket import Ticket
-from lottery.data import DATASETS, hold_out, load
-from lottery.data.batches import Data, Normalisation
+from lottery.data import DATASETS, hold_out
+from lottery.data.batches import Data
+from lottery.data.datasets import load_parts
+from lottery.data.streaming import data_of, normalisation_of
 from lottery.models.zoo import build
 from lottery.search.objectives import measure
 from lottery.training.runner import Runner
@@ -123,12 +125,13 @@ def load_task(
 
 @cache
 def _loaded(dataset: str, root: Path, device: torch.device, validation: float) -> tuple[Data, Data]:
-    train_images, test_images = load(dataset, root)
+    parts = load_parts(dataset, root)
     if validation:
-        train_images, test_images = hold_out(train_images, validation)
-    moments = Normalisation.of(train_images)
-    facts = DATASETS[dataset]
-    return Data(train_images, facts, moments, device), Data(test_images, facts, moments, device)
+        parts = hold_out(parts[0], validation)
+    facts, moments = DATASETS[dataset], normalisation_of(parts[0])
+    workers = torch.get_num_threads()  # this process's share of the cores
+    train, test = (data_of(part, facts, moments, device, workers) for part in parts)
+    return train, test
 
 
 class CellWork:
@@ -224,6 +227,7 @@ class CellWork:
             cell,
             code_of_model(cell.model),
             self.data,
+            self.test,
             dense,
             self.draw_step,
             bench.data_root,

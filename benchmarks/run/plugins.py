@@ -20,7 +20,7 @@ from benchmarks.run.job import Brought
 from benchmarks.run.methods import add_file, method_files, methods, source_of
 from lottery.core.errors import BadInput, UnknownName, check_name
 from lottery.core.registry import check_registered_name
-from lottery.data.datasets import DATASETS, Images, Registered, datasets, load
+from lottery.data.datasets import DATASETS, Images, Registered, datasets, load_parts
 from lottery.data.folder import image_folder
 from lottery.models.zoo import MODELS
 from lottery.search.registry import Method
@@ -119,11 +119,11 @@ def source_of_dataset(name: str, root: Path) -> str:
     if datasets[name].facts and not source_of_function(datasets[name].read):
         return ""
     with recorded():
-        parts = load(name, root)
+        parts = load_parts(name, root)
     facts = DATASETS[name]
     digest = hashlib.sha256(repr((facts.shape, facts.crop_padding, facts.flip)).encode())
     for part in parts:
-        for tensor in (part.images, part.labels):
+        for tensor in part.content():
             digest.update(tensor.numpy().tobytes())
     return digest.hexdigest()[:16]
 
@@ -183,18 +183,18 @@ def recipe_of(name: str, preset: Preset) -> Recipe | None:
     """
     if name in preset.recipe:
         return preset.recipe[name]
-    if not (said := MODELS[name].recipe):
+    if not (recipe := MODELS[name].recipe):
         return None
-    if isinstance(said, str):
-        if said not in preset.recipe:
+    if isinstance(recipe, str):
+        if recipe not in preset.recipe:
             known = ", ".join(preset.recipe) or "no model"
             raise BadInput(
-                f"model {name} shares the recipe of {said}, which preset {preset.name} does not "
+                f"model {name} shares the recipe of {recipe}, which preset {preset.name} does not "
                 f"have; it has those of {known}"
             )
-        return preset.recipe[said]
+        return preset.recipe[recipe]
     scale = preset.scale or preset.name
-    choices: Any = said[check_name(f"preset with a recipe of model {name}:", scale, list(said))]
+    choices: Any = recipe[check_name(f"preset with a recipe of model {name}:", scale, list(recipe))]
     if isinstance(choices, Recipe):
         return choices
     try:

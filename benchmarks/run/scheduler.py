@@ -72,7 +72,11 @@ def run(
     commit()  # read now: the checkout may change while the run goes on with the code it has
     device = choose_device(job.device)
     precision = choose_precision(job.precision, device)
-    check_cells(cells, job.data_root)
+    absent = check_cells(cells, job.data_root)
+    for dataset, reason in absent.items():
+        count = sum(cell.dataset == dataset for cell in cells)
+        warn(f"{count} cells on {dataset} are left out: {reason}")
+    cells = [cell for cell in cells if cell.dataset not in absent]
     require_writable("cache", job.cache_root)
     sweep(*(folder for folder in job.cache_root.iterdir() if folder.is_dir()))
     watch = Watch(job.budget, show=show, tell=tell)

@@ -61,6 +61,10 @@ def stated(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if defaults.get(name) != value}
 
 
+# Datasets that everybody has to get for themselves, and how they are called.
+NOT_FETCHED = {"imagenet": "ImageNet"}
+
+
 @dataclass(frozen=True)
 class KnownAblation:
     """What an ablation makes of a ticket, in the one word that tables, figures and docs have."""

@@ -3,10 +3,10 @@
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, cast, overload
 
 import numpy as np
 import torch
@@ -23,6 +23,62 @@ class Images:
 
     images: torch.Tensor
     labels: torch.Tensor
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Height, width and channels."""
+        return tuple(self.images.shape[1:])
+
+    def content(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """All that they are: images and labels."""
+        return self.images, self.labels
+
+    def at(self, index: torch.Tensor) -> "Images":
+        """Some of them, in the order given."""
+        return Images(self.images[index], self.labels[index])
+
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Picture files that are read batch by batch, and labels, int64 of shape (n,).
+
+    Attributes:
+        root: the folder that they are below.
+        names: their paths below it, as bytes, shape (n,).
+        size: side of the images that they become.
+        mean, std: of the channels, for pixels in 0..1.
+    """
+
+    root: Path
+    names: np.ndarray
+    labels: torch.Tensor
+    size: int
+    mean: tuple[float, ...] = IMAGENET_MEAN
+    std: tuple[float, ...] = IMAGENET_STD
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Height, width and channels of an image."""
+        return (self.size, self.size, 3)
+
+    def at(self, index: torch.Tensor) -> "Pictures":
+        """Some of them, in the order given."""
+        return replace(self, names=self.names[index.numpy()], labels=self.labels[index])
+
+    def path(self, index: int) -> Path:
+        """Where one lies."""
+        return self.root / os.fsdecode(bytes(self.names[index]))
+
+    def content(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """What says which pictures they are: their names as bytes, and their labels."""
+        raw = np.ascontiguousarray(self.names).view(np.uint8)
+        return torch.from_numpy(raw.copy()), self.labels
+
+
+Parts = tuple[Images, Images] | tuple[Pictures, Pictures]  # for training and for the test
 
 
 @dataclass(frozen=True)
@@ -68,10 +124,10 @@ class Registered:
     flip: bool = False
     files: Files | Bundled | None = None
     facts: Dataset | None = None
-    kept: dict[Path, tuple[Images, Images]] = field(default_factory=dict, repr=False)
+    kept: dict[Path, Parts] = field(default_factory=dict, repr=False)
 
-    def load(self, root: Path) -> tuple[Images, Images]:
-        """The training and the test images."""
+    def load(self, root: Path) -> Parts:
+        """The training and the test part."""
         if self.facts:
             train, test = self.read(self.files.ensure(self.name, root) if self.files else root)
             return train, test
@@ -79,7 +135,7 @@ class Registered:
             self.kept[root] = self._checked(root)
         return self.kept[root]
 
-    def _checked(self, root: Path) -> tuple[Images, Images]:
+    def _checked(self, root: Path) -> Parts:
         """What is read, held to what a dataset has to be; DATASETS has its facts from then on.
 
         Raises:
@@ -87,7 +143,11 @@ class Registered:
         """
         try:
             train, test = self.read(root)
-            parts = as_images(train, "training"), as_images(test, "test")
+            parts: Parts
+            if isinstance(train, Pictures) and isinstance(test, Pictures):
+                parts = train, test
+            else:
+                parts = as_images(train, "training"), as_images(test, "test")
             DATASETS[self.name] = self._facts_of(*parts)
         except BadInput as error:
             raise DataError(f"dataset {self.name}: {error}") from error
@@ -96,16 +156,16 @@ class Registered:
             raise DataError(f"dataset {self.name} cannot be read: {problem}") from error
         return parts
 
-    def _facts_of(self, train: Images, test: Images) -> Dataset:
-        height, width, channels = train.images.shape[1:]
-        if test.images.shape[1:] != train.images.shape[1:]:
-            theirs = "x".join(map(str, test.images.shape[1:]))
-            raise DataError(f"its test images are {theirs}, not {height}x{width}x{channels}")
+    def _facts_of(self, train: Images | Pictures, test: Images | Pictures) -> Dataset:
+        if test.shape != train.shape:
+            theirs, own = ("x".join(map(str, part.shape)) for part in (test, train))
+            raise DataError(f"its test images are {theirs}, not {own}")
         classes = 1 + int(max(train.labels.max(), test.labels.max()))
         for label, count in enumerate(train.labels.bincount(minlength=classes).tolist()):
             if not count:
                 raise DataError(f"class {label} of {classes} has no training image")
         sizes = len(train.labels), len(test.labels)
+        height, width, channels = train.shape
         shape = (channels, height, width)
         return Dataset(self.name, classes, shape, *sizes, self.crop_padding, self.flip)
 
@@ -203,11 +263,24 @@ def load(name: str, root: Path) -> tuple[Images, Images]:
     Raises:
         UnknownName: no such dataset.
         DataError: the files are damaged or cannot be fetched, or do not make a dataset.
+        BadInput: it is too large for memory; see lottery.data.streaming.
     """
+    train, test = load_parts(name, root)
+    if isinstance(train, Pictures) or isinstance(test, Pictures):
+        raise BadInput(f"dataset {name} is read batch by batch: it is too large for memory")
+    return train, test
+
+
+def load_parts(name: str, root: Path) -> Parts:
+    """Like `load`, but of a dataset that is too large for memory its picture files."""
     return datasets[name].load(root)
 
 
-def hold_out(images: Images, fraction: float) -> tuple[Images, Images]:
+@overload
+def hold_out(images: Images, fraction: float) -> tuple[Images, Images]: ...
+@overload
+def hold_out(images: Pictures, fraction: float) -> tuple[Pictures, Pictures]: ...
+def hold_out(images: Images | Pictures, fraction: float) -> Parts:
     """Images without a random part, and that part: a validation split.
 
     The split depends on the number of images and the fraction alone.
@@ -220,11 +293,10 @@ def hold_out(images: Images, fraction: float) -> tuple[Images, Images]:
     size = len(images.labels)
     order = torch.randperm(size, generator=generator(0, "validation"))
     kept = size - round(fraction * size)
-    return _part(images, order[:kept].sort().values), _part(images, order[kept:].sort().values)
-
-
-def _part(images: Images, index: torch.Tensor) -> Images:
-    return Images(images.images[index], images.labels[index])
+    parts = order[:kept].sort().values, order[kept:].sort().values
+    if isinstance(images, Images):
+        return images.at(parts[0]), images.at(parts[1])
+    return images.at(parts[0]), images.at(parts[1])
 
 
 def from_arrays(images: np.ndarray, labels: np.ndarray) -> Images:

@@ -37,9 +37,7 @@ def image_folder(folder: str | Path, size: int = 0) -> tuple[Images, Images]:
             are of different sizes and no size is given.
     """
     root = Path(folder).expanduser()
-    if not root.is_dir():
-        raise DataError(f"there is no folder {root}")
-    train, test = root / "train", _test_folder(root)
+    train, test = root / "train", held_out_folder(root)
     classes = class_names(train)
     files = pictures(train, classes), pictures(test, classes, needed=False)
     if not files[1]:
@@ -49,7 +47,14 @@ def image_folder(folder: str | Path, size: int = 0) -> tuple[Images, Images]:
     return _part(parts[0][0], files[0], grey), _part(parts[1][0], files[1], grey)
 
 
-def _test_folder(root: Path) -> Path:
+def held_out_folder(root: Path) -> Path:
+    """The folder of the test part, beside that of the training part.
+
+    Raises:
+        DataError: there are not both.
+    """
+    if not root.is_dir():
+        raise DataError(f"there is no folder {root}")
     found = [root / name for name in TEST_NAMES if (root / name).is_dir()]
     if not (root / "train").is_dir() or not found:
         here = sorted(path.name for path in root.iterdir() if path.is_dir())[:5]
@@ -149,7 +154,7 @@ def _read(files: Sequence[tuple[Path, int]], size: int) -> tuple[torch.Tensor, b
     if needed > LARGEST:
         raise DataError(
             f"{len(files)} pictures of {width}x{height} take {needed >> 30} GiB; give a smaller "
-            "image size"
+            "image size, or stream them (streamed_folder)"
         )
     pixels = torch.empty(len(files), height, width, 3, dtype=torch.uint8)
     all_grey = True

@@ -38,6 +38,10 @@ class DataError(BadInput):
     """Data that is missing, damaged or cannot be fetched; its text is one line."""
 
 
+class Absent(DataError):
+    """Data that everybody has to get for themselves, and that is not there."""
+
+
 @dataclass(frozen=True)
 class FileSet:
     """One way a dataset lies on disk: a folder below the data root, and its files' MD5s.

@@ -197,6 +197,7 @@ SUITE = {
     "vgg16": Model(VGG16, keep_dense=("classifier",)),
     "resnet50": Model(partial(torchvision_resnet, "resnet50")),
     "wide_resnet50": Model(partial(torchvision_resnet, "wide_resnet50_2")),
+    "resnet50_imagenet": Model(partial(torchvision_resnet_224, "resnet50")),  # for 224x224
     # For 32x32 images by default: smaller patches, and windows that divide what is left of them.
     "vit_base": Model(partial(timm_model, "vit_base_patch16_224", patch_size=4), patch=4),
     "swin_t": Model(

@@ -108,7 +108,7 @@ def blank(dataset: str, root: Path) -> tuple[Images, Images]:
 def listed() -> dict[str, Listed]:
     """Every cell as the code has it now, by preset and suite."""
     with (
-        patch.multiple(pipeline, load=blank, parameters_hash=lambda network: "of weights"),
+        patch.multiple(pipeline, load_parts=blank, parameters_hash=lambda network: "of weights"),
         patch.object(stages, "claim", lambda path, watch: nullcontext()),
         tempfile.TemporaryDirectory() as folder,
     ):

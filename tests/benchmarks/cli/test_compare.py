@@ -179,7 +179,7 @@ def test_a_method_that_reads_test_labels_is_refused(compare: Compare, tmp_path: 
     assert "mine: no result yet." in out
     assert "|" not in out, "no tables"
     assert "(4 cells): mine lenet-300-100 digits density 0.1678, seed 0; " in out
-    assert "Not asked for and without a result: 6 cells of the comparison." in out
+    assert "Another 6 were not asked for." in out
     assert not (tmp_path / "results" / "demo" / "tiny-1").exists()
 
 

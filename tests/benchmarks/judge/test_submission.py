@@ -5,12 +5,14 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import pytest
 
 from benchmarks.cli.check_submission import main as check
 from benchmarks.cli.leaderboard import main as leaderboard
+from benchmarks.judge.statistics import paired_p
 from benchmarks.judge.submission import problems, write_submission
 from benchmarks.judge.verdict import Verdict, judge
 from benchmarks.judge.verdict_file import content, points_in, read_verdict
@@ -44,6 +46,13 @@ def verdict(folder: Path, candidate: Candidate = MINE, ahead: float = 0.0) -> Ve
         rows.append((made_up.row_of(cell, accuracy), {}))
     store.append_many(rows)
     return judge(COMPARISON, DEMO, candidate, Results(store, DEMO.seeds))
+
+
+def accuracies(method: str, ahead: float = 0.0) -> list[float]:
+    """By seed, the mean over densities."""
+    name = method if method in BASE else "mine"
+    density = mean(0.8**power for power in DEMO.grid["resnet20"])
+    return [BASE[name] + WOBBLE[name] * each * density + ahead for each in (0.4, 0.0, -0.3)]
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +140,9 @@ DAMAGE: list[tuple[Callable[[Path], Any], str]] = [
     ),
     (lambda f: edit_verdict(f, lambda s: s.update(protocol=1)), "is of protocol 1, this is "),
     (lambda f: edit_verdict(f, lambda s: s.update(seeds="all")), "seeds is not a list"),
+    (lambda f: edit_verdict(f, lambda s: s.update(sanity=[1])), "sanity is not a list of objects"),
+    (lambda f: edit_verdict(f, lambda s: s["method"].update(name="|")), "method.name is not a m"),
+    (lambda f: edit_verdict(f, lambda s: s["method"].update(pruned_at="")), "pruned_at is not one"),
     (lambda f: edit_verdict(f, lambda s: s.update(seeds=["0"])), "seeds are not whole numbers"),
     (lambda f: edit_verdict(f, lambda s: s.update(comparison="x")), "unknown comparison 'x'"),
     (
@@ -216,6 +228,9 @@ def test_a_leaderboard_ranks_submissions_and_verdicts(
     ]
     assert table["best"]["better"] == "5 of 5"
     assert table["best"]["behind"] == ""
+    assert [table[name]["may be best"] for name in ("best", "SNIP")] == ["yes", "no"]
+    values = [a - b for a, b in zip(accuracies("best", 5.0), accuracies("snip"), strict=True)]
+    assert float(table["SNIP"]["p"]) == pytest.approx(7 * paired_p(values, "greater"), rel=0.01)
     assert table["mine"]["behind"].startswith("5.0")
     assert [table[name]["verified"] for name in ("best", "alone", "SNIP")] == [
         *("yes", "no", "baseline")

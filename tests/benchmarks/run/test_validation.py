@@ -10,6 +10,7 @@ from benchmarks.plan.cell import Cell
 from benchmarks.run.devices import choose_device, choose_precision
 from benchmarks.run.validation import check_cells
 from lottery.core.errors import BadInput, UnknownName
+from lottery.data.sources import Absent
 
 CELL = Cell("table2", "cts", "II", "demo", "cts", "resnet20", "digits", 0.5, "rewind")
 
@@ -56,3 +57,13 @@ def test_device_and_precision() -> None:
     assert choose_precision("auto", torch.device("cuda")) == "bfloat16"
     with pytest.raises(UnknownName, match="bfloat16"):
         choose_precision("float16", torch.device("cpu"))
+
+
+def test_cells_without_data_are_left_out_where_others_have_theirs(tmp_path: Path) -> None:
+    imagenet = replace(CELL, dataset="imagenet")
+    absent = check_cells([CELL, imagenet], tmp_path)
+    assert list(absent) == ["imagenet"]
+    said = f"needs ImageNet: put it under {tmp_path / 'imagenet'} (train/ and val/, each with a"
+    assert str(absent["imagenet"]).startswith(said)
+    with pytest.raises(Absent, match="needs ImageNet"):
+        check_cells([imagenet], tmp_path)

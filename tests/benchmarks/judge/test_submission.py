@@ -150,6 +150,8 @@ DAMAGE: list[tuple[Callable[[Path], Any], str]] = [
         "its fingerprint is 'x'",
     ),
     (lambda f: edit_verdict(f, better), "is not what its rows say: over_densities.0.mean is '5.0'"),
+    (lambda f: edit_verdict(f, lambda s: s["points"].pop()), "points has 17 entries, not 18"),
+    (lambda f: edit_verdict(f, lambda s: s.update(more=1)), "rows say: it lacks or adds more"),
     (lambda f: edit_rows(f, "291376,", "many,"), "column params_prunable: 'many' is not a whole"),
     (
         lambda f: edit_rows(f, ",resnet20,", ",vgg16,"),

@@ -228,7 +228,7 @@ def test_a_leaderboard_ranks_submissions_and_verdicts(
     assert [*table] == [
         *("best", "CTS-KL", "alone", "mine", "SNIP", "SynFlow", "Magnitude", "Random")
     ]
-    assert table["best"]["better"] == "5 of 5"
+    assert table["best"]["better than"] == "5 of 5"
     assert table["best"]["behind"] == ""
     assert [table[name]["may be best"] for name in ("best", "SNIP")] == ["yes", "no"]
     values = [a - b for a, b in zip(accuracies("best", 5.0), accuracies("snip"), strict=True)]
@@ -237,7 +237,7 @@ def test_a_leaderboard_ranks_submissions_and_verdicts(
     assert [table[name]["verified"] for name in ("best", "alone", "SNIP")] == [
         *("yes", "no", "baseline")
     ]
-    assert table["mine"]["sanity checks"] == "3 of 3"
+    assert table["mine"]["sanity"] == "3 of 3"
     assert "Not ranked, as cells have no result: partly (1)." in text
     page = (tmp_path / "out" / "leaderboard.html").read_text()
     assert "trained-tickets-3, preset demo" in page

@@ -22,7 +22,7 @@ NOTE = (
     "paired by seed, with a 95% interval. May be best: no, if a one-sided paired t-test over all "
     "sparsities says that the first is ahead, with p times the number of the other methods: the "
     "truly best is denied it in at most one leaderboard of twenty, although the same numbers "
-    "choose the first (multiple comparisons with the best, Hsu 1984). Better than: how many of the "
+    "choose the first (multiple comparisons with the best, Hsu 1984). Beats: how many of the "
     "comparison's baselines, by the method's own verdict. Sanity: at how many sparsities the "
     "sanity checks are passed. Verified: the folder passes check-submission; otherwise the verdict "
     "stands alone. docs/verdict.md says more."
@@ -133,7 +133,7 @@ def _ranking(entries: Mapping[str, Entry]) -> Table:
         for place, label in enumerate(order)
     ]
     sparsities = [f"{model + ' ' if several else ''}{removed(d)}" for model, d in columns]
-    own = ("better than", "sanity")
+    own = ("beats", "sanity")
     headers = ["rank", "method", "accuracy %", "behind", "p", "may be best", *own, *sparsities]
     return Table([*headers, "epochs", "seeds", "verified"], lines)
 

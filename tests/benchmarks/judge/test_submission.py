@@ -228,7 +228,7 @@ def test_a_leaderboard_ranks_submissions_and_verdicts(
     assert [*table] == [
         *("best", "CTS-KL", "alone", "mine", "SNIP", "SynFlow", "Magnitude", "Random")
     ]
-    assert table["best"]["better than"] == "5 of 5"
+    assert table["best"]["beats"] == "5 of 5"
     assert table["best"]["behind"] == ""
     assert [table[name]["may be best"] for name in ("best", "SNIP")] == ["yes", "no"]
     values = [a - b for a, b in zip(accuracies("best", 5.0), accuracies("snip"), strict=True)]

@@ -64,11 +64,11 @@ def find_entries(folder: Path) -> Iterator[Entry]:
         raise BadInput(f"there is no folder {folder}")
     for path in sorted(folder.rglob("*.json")):
         try:
-            said = read_verdict(path)
+            verdict = read_verdict(path)
             verified = path.name == VERDICT and (path.parent / ROWS).exists()
             if verified and (found := problems(path.parent)):
                 raise BadInput("; ".join(found))
-            yield entry(path, said, verified=verified)
+            yield entry(path, verdict, verified=verified)
         except BadInput as error:
             if path.name == VERDICT or not isinstance(error, NoVerdict):
                 warn(f"{path} is left out: {error}")

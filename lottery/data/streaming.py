@@ -218,7 +218,7 @@ class Reader(TorchDataset[tuple[Tensor, int, int]]):
         number, seed = item
         picture, _ = read_picture(self._pictures.path(number))
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(max(seed, 0))
+            torch.default_generator.manual_seed(max(seed, 0))  # the CPU's alone
             cut = _cropping(self._pictures.size, random=seed != UNCUT)(picture)
         return torch.from_numpy(np.array(cut)), number, seed
 

@@ -28,8 +28,9 @@ from plots import (
     sparsity_accuracy,
     style,
 )
-from plots.command import FIGURES, figures_of, main
+from plots.command import figures_of, main
 from plots.drawing import NothingToDraw, Tables
+from plots.figures import by_suite
 from plots.freshness import content_hash, drawn_from
 from plots.printed import draw_points, printed
 
@@ -348,7 +349,7 @@ def test_a_suite_without_a_figure(tmp_path: Path, capsys: pytest.CaptureFixture[
     command = [sys.executable, "-m", "plots", "table9", f"--results={tmp_path}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr.startswith("error: no figure for 'table9': table1, ")
+    assert done.stderr.startswith("error: no figure for 'table9': base-size, ")
     for suite in ("", "/etc"):
         assert main([suite, f"--results={tmp_path}"]) == 2
         assert capsys.readouterr().err.startswith(f"error: no figure for '{suite}': ")
@@ -359,7 +360,7 @@ def test_a_suite_that_is_not_listed_has_the_usual_figure(tmp_path: Path) -> None
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     assert figures_of(tmp_path / "mine.csv") == {"": "sparsity_accuracy"}
-    assert figures_of(tmp_path / "table1.csv") == FIGURES["table1"]
+    assert figures_of(tmp_path / "table1.csv") == by_suite()["table1"]
     assert [*figures_of(tmp_path / "mine-search.csv"), *figures_of(tmp_path / "compared.csv")] == []
 
 

@@ -1,4 +1,4 @@
-"""Write scikit-learn's digits as a folder of pictures, as one's own might lie:
+"""Write the bundled digits as a folder of pictures, as one's own might lie:
 
 python examples/make_pictures.py pictures
 make compare METHOD=examples/my_method.py \
@@ -8,20 +8,18 @@ make compare METHOD=examples/my_method.py \
 import sys
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
-from sklearn.datasets import load_digits
+
+from lottery.data import load
 
 
 def main(folder: Path) -> None:
-    """train/<class>/<number>.png and, every fifth of them, val/<class>/<number>.png."""
-    digits = load_digits()
-    pixels = np.rint(digits.images * 255 / 16).astype(np.uint8)
-    for number, (image, label) in enumerate(zip(pixels, digits.target, strict=True)):
-        part = "train" if number % 5 else "val"
-        path = folder / part / f"digit-{label}" / f"{number:04}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(image).save(path)
+    """train/<class>/<number>.png and val/<class>/<number>.png."""
+    for part, images in zip(("train", "val"), load("digits", Path("data")), strict=True):
+        for number, (image, label) in enumerate(zip(images.images, images.labels, strict=True)):
+            path = folder / part / f"digit-{label}" / f"{number:04}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image[..., 0].numpy()).save(path)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ from plots import style
 from plots.drawing import Tables, grid
 from plots.regions import draw_regions
 
+FIGURE_OF = {"base-size": ""}
+
 
 def draw(tables: Tables) -> Figure:
     """Sparsity and accuracy by the share of LeNet-300-100's hidden units."""

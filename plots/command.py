@@ -10,25 +10,9 @@ import tyro
 from lottery.core.command_line import run_command
 from lottery.core.errors import BadInput
 from lottery.core.extras import needing
+from plots.figures import by_suite
 from plots.freshness import content_hash, drawn_from
 
-# The modules of plots/ that draw a suite, by what the figure's file has after the suite's name.
-# Each has draw(tables) -> Figure.
-FIGURES = {
-    "table1": {"": "one_density", "-search": "search_log", "-training": "training"},
-    "table2": {"": "sparsity_accuracy", "-search": "search_log", "-layers": "layers"},
-    "sparsity-accuracy": {"": "sparsity_accuracy", "-objectives": "objective_accuracy"},
-    "objectives": {"": "objective_values"},
-    "saliency-gap": {"": "objective_values"},
-    "sanity-checks": {"": "sanity_checks"},
-    "layerwise": {"": "layerwise"},
-    "table3": {"": "sparsity_accuracy", "-search": "search_log", "-layers": "layers"},
-    "strong-tickets": {"": "sparsity_accuracy"},
-    "base-size": {"": "base_size"},
-    "lambda-grid": {"": "lambda_grid"},
-    "recipe": {"": "one_density", "-search": "search_log"},
-    "throughput": {"": "throughput"},
-}
 USUAL = {"": "sparsity_accuracy"}  # of a suite that is not here
 COMPARED = {"": "comparison"}  # of each method in a comparison's folder
 BESIDE = ("-search", "-layers", "-objectives")  # what the tables beside a suite's rows end in
@@ -62,7 +46,7 @@ def _main(options: Options) -> int:
     found = [each for folder in (asked, *others) for each in _sources(folder, options.suite)]
     rows = asked / f"{options.suite}.csv"
     if not found and not figures_of(rows):
-        known = f"{', '.join(FIGURES)}, all, or a comparison that was run"
+        known = f"{', '.join(by_suite())}, all, or a comparison that was run"
         raise BadInput(f"no figure for {options.suite!r}: {known}")
     if not found:
         raise BadInput(f"there is no {rows}; run the suite first")
@@ -96,8 +80,8 @@ def _draw_all(results: Path) -> int:
 def figures_of(rows: Path) -> Mapping[str, str]:
     """The figures of a suite's results file; none for one that there is not, of a comparison (its
     folder has them) or beside another."""
-    if rows.stem in FIGURES:
-        return FIGURES[rows.stem]
+    if rows.stem in by_suite():
+        return by_suite()[rows.stem]
     others = rows.stem.endswith(BESIDE) or rows.with_suffix("").is_dir()
     return USUAL if rows.is_file() and not others else {}
 

@@ -14,7 +14,6 @@ from plots import style
 from plots.drawing import Tables
 
 CANDIDATE = style.Look("", "#000000", "*", "-")
-WIDTH = 6.75  # inches: a page of two columns
 COLUMNS = 3  # panels side by side at most
 DODGE = 0.3  # how far apart methods lie at a density, as a share of the way to the next
 
@@ -28,19 +27,20 @@ def draw(tables: Tables) -> Figure:
     models = list(tables.rows.groupby(["model", "dataset"], sort=False))
     columns = min(COLUMNS, max(part["density"].nunique() for _, part in models))
     rows = [1 + -(-part["density"].nunique() // columns) for _, part in models]
-    figure = plt.figure(figsize=(WIDTH, 2.5 * sum(rows)))
+    figure = plt.figure(figsize=(style.PAGE, 2.5 * sum(rows)))
     grid = figure.add_gridspec(sum(rows), columns)
     for i, ((model, dataset), points) in enumerate(models):
         first = sum(rows[:i])
         top = figure.add_subplot(grid[first, :])
         densities = sorted(points["density"].unique(), reverse=True)
         (_by_sparsity if len(densities) > 1 else _by_method)(top, points)
-        top.set_title(f"{model}, {dataset}: {_what(points)}")
+        top.set_title(f"{style.title_of(model, dataset)}: {_what(points)}")
         for j, density in enumerate(densities):
             ax = figure.add_subplot(grid[first + 1 + j // columns, j % columns])
             _by_cost(ax, points[points["density"] == density])
             ax.set_title(f"{removed(density)} removed")
-            ax.set_ylabel("" if j % columns else "test accuracy (%)")
+            if j % columns:
+                ax.set_ylabel("")
     style.shared_legend(figure)
     return figure
 
@@ -66,7 +66,6 @@ def _by_sparsity(ax: Axes, points: pd.DataFrame) -> None:
         _means(ax, group["density"] * aside, group["accuracy"], _half(group), group.iloc[0])
     style.sparsity_axis(ax, densities)
     _show_means(ax, points)
-    ax.set_ylabel("test accuracy (%)")
 
 
 def _by_method(ax: Axes, points: pd.DataFrame) -> None:
@@ -78,7 +77,6 @@ def _by_method(ax: Axes, points: pd.DataFrame) -> None:
     ax.set_yticks(range(len(points)), points["label"].tolist())
     ax.set_ylim(len(points) - 0.4, -0.6)
     _show_means(ax, points, "x")
-    ax.set_xlabel("test accuracy (%)")
 
 
 def _half(points: pd.DataFrame) -> "pd.Series[float]":
@@ -104,8 +102,9 @@ def _means(
 def _show_means(ax: Axes, points: pd.DataFrame, axis: str = "y") -> None:
     """Intervals of few seeds are wide: the means decide what is shown."""
     low, high = points["accuracy"].min(), points["accuracy"].max()
-    margin = max(1.0, (high - low) / 5)
-    ax.set(**{f"{axis}lim": (max(0.0, low - margin), min(101.0, high + margin))})
+    margin = (high - low) / 5
+    ax.set(**{f"{axis}lim": (low - margin, high + margin)})
+    style.accuracy_axis(ax, axis, points["dataset"].iloc[0])
 
 
 def _by_cost(ax: Axes, points: pd.DataFrame) -> None:
@@ -116,6 +115,7 @@ def _by_cost(ax: Axes, points: pd.DataFrame) -> None:
     for _, point in points.iterrows():
         ax.plot(point["epochs"], point["accuracy"], **{**_marks(point), "linestyle": ""})
     ax.margins(0.15)
+    style.accuracy_axis(ax, "y", points["dataset"].iloc[0])
     ax.set_xlabel("epochs in total")
 
 

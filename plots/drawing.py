@@ -157,11 +157,11 @@ def draw(name: str, source: Path, target: Path, content: str = "") -> None:
 def save(figure: Figure, target: Path, content: str) -> None:
     """Write a figure as SVG, PDF and PNG, each whole or not at all; the PNG last."""
     sweep(target.parent)
-    said: dict[str, dict[str, str | None]] = {
+    metadata: dict[str, dict[str, str | None]] = {
         "svg": {"Keywords": content, "Date": None},
         "pdf": {"Keywords": content},
         "png": {KEY: content},
     }
-    for kind, about in said.items():
+    for kind, about in metadata.items():
         with replacing(target.with_suffix(f".{kind}")) as half:
             figure.savefig(half, format=kind, metadata=about)

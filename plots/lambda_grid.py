@@ -7,6 +7,8 @@ from plots import style
 from plots.drawing import Tables, panels
 from plots.regions import ACCURACY, PRUNED
 
+FIGURE_OF = {"lambda-grid": ""}
+
 LOOKS = {
     "accuracy": style.Look("validation accuracy", ACCURACY, "o", "-"),
     "sparsity": style.Look("sparsity", PRUNED, "s", "-"),

@@ -8,6 +8,8 @@ from matplotlib.ticker import MaxNLocator
 from plots import style
 from plots.drawing import Tables, panels
 
+FIGURE_OF = {"table2": "-layers", "table3": "-layers"}
+
 STRONG = ("crbg", "edge_popup", "edge_popup_epsilon")
 NAMED = 24  # layers that have room for their names
 

@@ -10,6 +10,8 @@ from lottery.core.summary import removed
 from plots import style
 from plots.drawing import Tables, panels
 
+FIGURE_OF = {"layerwise": ""}
+
 
 def draw(tables: Tables) -> Figure:
     """One panel per model and density."""

@@ -5,6 +5,8 @@ from matplotlib.figure import Figure
 from plots import sparsity_accuracy, style
 from plots.drawing import Tables, panels
 
+FIGURE_OF = {"sparsity-accuracy": "-objectives"}
+
 
 def draw(tables: Tables) -> Figure:
     """CTS's tickets alone, as they were drawn."""

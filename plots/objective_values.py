@@ -8,6 +8,8 @@ from lottery.core.catalogue import OBJECTIVES, SALIENCY_OF, model_label
 from plots import style
 from plots.drawing import NothingToDraw, Tables, grid
 
+FIGURE_OF = {"objectives": "", "saliency-gap": ""}
+
 
 def draw(tables: Tables) -> Figure:
     """A panel for each objective, model and place of drawing.

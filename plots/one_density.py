@@ -13,6 +13,8 @@ from plots import style
 from plots.drawing import Tables, panels
 from plots.printed import HOLLOW, LABEL, printed
 
+FIGURE_OF = {"table1": "", "recipe": ""}
+
 SMALL = HOLLOW | {"markersize": 4.5}
 LABEL_WIDTH = 22  # letters on a line of a method's name
 

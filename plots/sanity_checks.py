@@ -6,6 +6,8 @@ from lottery.core.catalogue import model_label
 from plots import one_density, style
 from plots.drawing import Tables, panels
 
+FIGURE_OF = {"sanity-checks": ""}
+
 
 def draw(tables: Tables) -> Figure:
     """Mean and confidence band over seeds of each ticket and its ablations.

@@ -9,6 +9,8 @@ from lottery.core.summary import removed
 from plots import style
 from plots.drawing import Tables, panels
 
+FIGURE_OF = {"table1": "-search", "table2": "-search", "table3": "-search", "recipe": "-search"}
+
 PANELS = {
     "search_objective": "objective, in its own unit",
     "expected_density": "expected density",

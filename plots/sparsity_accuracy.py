@@ -12,6 +12,8 @@ from plots import style
 from plots.drawing import Tables, grid, panels
 from plots.printed import draw_points
 
+FIGURE_OF = {"table2": "", "sparsity-accuracy": "", "table3": "", "strong-tickets": ""}
+
 ONLY_IN_FIG_3 = OBJECTIVES.keys() - {"kl", "loss"}
 MOST = 8  # methods in one panel
 # Families of methods, each a panel where methods are many; what is in none is in the last.

@@ -9,6 +9,8 @@ from lottery.core.catalogue import model_label
 from plots import style
 from plots.drawing import Tables, panels
 
+FIGURE_OF = {"throughput": ""}
+
 POINTS = {
     "roofline_ms": style.Look("roofline", "#000000", "|", ""),
     "ms_per_step": style.Look("the suite's engine", "#0072B2", "o", ""),

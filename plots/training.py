@@ -7,6 +7,8 @@ from plots import style
 from plots.drawing import Tables, panels
 from plots.regions import ACCURACY, draw_regions
 
+FIGURE_OF = {"table1": "-training"}
+
 
 def draw(tables: Tables) -> Figure:
     """The searches that were judged after every epoch."""

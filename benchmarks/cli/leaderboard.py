@@ -7,6 +7,7 @@ from pathlib import Path
 import tyro
 
 from benchmarks.cli.report import ABOUT, Part, html
+from benchmarks.cli.terminal import show
 from benchmarks.judge.leaderboard import Entry, entry, leaderboards
 from benchmarks.judge.submission import ROWS, VERDICT, problems
 from benchmarks.judge.tables import markdown
@@ -45,10 +46,10 @@ def _main(options: Options) -> int:
         Part(f"board-{i}", section.heading, [section], [], provenance)
         for i, (section, provenance) in enumerate(boards)
     ]
-    text = markdown(section for section, _ in boards)
-    write_text(options.out / "leaderboard.md", text)
+    sections = [section for section, _ in boards]
+    write_text(options.out / "leaderboard.md", markdown(sections))
     write_text(options.out / "leaderboard.html", html(parts, "Lottery tickets: leaderboard", ABOUT))
-    print(text)
+    show(sections, options.out / "leaderboard.md")
     print(f"page: {options.out / 'leaderboard.html'}")
     return 0
 
@@ -63,11 +64,11 @@ def find_entries(folder: Path) -> Iterator[Entry]:
         raise BadInput(f"there is no folder {folder}")
     for path in sorted(folder.rglob("*.json")):
         try:
-            said = read_verdict(path)
+            verdict = read_verdict(path)
             verified = path.name == VERDICT and (path.parent / ROWS).exists()
             if verified and (found := problems(path.parent)):
                 raise BadInput("; ".join(found))
-            yield entry(path, said, verified=verified)
+            yield entry(path, verdict, verified=verified)
         except BadInput as error:
             if path.name == VERDICT or not isinstance(error, NoVerdict):
                 warn(f"{path} is left out: {error}")

@@ -44,7 +44,7 @@ def show(sections: Sequence[Section], file: Path, console: Console | None = None
 
 
 def _print_table(table: Table, file: Path, console: Console) -> None:
-    said, columns = same_everywhere(table)
+    same_words, columns = same_everywhere(table)
     shown = fitting(table, columns, console.width)
     drawn = RichTable(
         box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, GAP - 1, 0, 0)
@@ -62,7 +62,7 @@ def _print_table(table: Table, file: Path, console: Console) -> None:
         drawn.add_row(*(_text(table.headers[column], line[column]) for column in shown))
     console.print(drawn)
     left_out = [table.headers[column] for column in columns if column not in shown]
-    parts = [f"All: {', '.join(said)}."] if said else []
+    parts = [f"All: {', '.join(same_words)}."] if same_words else []
     parts += [f"In {file}: {', '.join(left_out)}."] if left_out else []
     if parts:
         console.print(Text(" ".join(parts), "dim"))
@@ -77,8 +77,8 @@ def same_everywhere(table: Table) -> tuple[list[str], list[int]]:
             values = set(table.column(column))
             if name in ("dataset", "model", "seeds") and len(values) == 1:
                 same.append(column)
-    said = [f"{table.headers[column]} {table.lines[0][column]}" for column in same]
-    return said, [column for column in range(len(table.headers)) if column not in same]
+    same_words = [f"{table.headers[column]} {table.lines[0][column]}" for column in same]
+    return same_words, [column for column in range(len(table.headers)) if column not in same]
 
 
 def fitting(table: Table, columns: Sequence[int], width: int) -> list[int]:

@@ -15,7 +15,7 @@ from benchmarks.judge.statistics import (
     hochberg_levels,
     paired,
     paired_p,
-    seeds_to_tell,
+    seeds_needed,
 )
 from lottery.core.summary import LEVEL, interval
 
@@ -36,8 +36,8 @@ class Difference:
         low: with `high` the ends of the mean's interval, not corrected.
         p: corrected for the number of tests in its family; NaN where the test is not defined.
         outcome: the candidate's; see `_outcome`.
-        seeds_to_tell: how many would probably tell it, at the spread and the level that it has;
-            None where it is told, or there is no spread to go by.
+        seeds_needed: how many would probably detect it, at the spread and the level that it has;
+            None where they are enough, or there is no spread to go by.
     """
 
     baseline: str
@@ -50,7 +50,7 @@ class Difference:
     high: float
     p: float
     outcome: Outcome
-    seeds_to_tell: int | None
+    seeds_needed: int | None
 
     @property
     def seeds(self) -> int:
@@ -136,13 +136,13 @@ def _judged(family: Sequence[Difference]) -> tuple[Difference, ...]:
         judged = replace(judged, outcome=_outcome(judged))
         if judged.p >= LEVEL:
             effect = judged.mean / stdev(judged.by_seed.values())
-            judged = replace(judged, seeds_to_tell=seeds_to_tell(effect, levels[i]))
+            judged = replace(judged, seeds_needed=seeds_needed(effect, levels[i]))
         found.append(judged)
     return tuple(found)
 
 
 def _outcome(difference: Difference) -> Outcome:
-    """By the corrected p-value. A difference whose interval alone excludes zero would be told with
+    """By the corrected p-value. A difference whose interval alone excludes zero would pass with
     more seeds; without spread or with one seed there is no test."""
     if not math.isnan(difference.p):
         if difference.p < LEVEL:

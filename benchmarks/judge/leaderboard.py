@@ -21,7 +21,7 @@ NOTE = (
     "Ranked by mean accuracy over the sparsities. Behind: the first's accuracy minus the method's, "
     "paired by seed, with a 95% interval. May be best: no, if a one-sided paired t-test over all "
     "sparsities says that the first is ahead, with p times the number of the other methods: the "
-    "truly best is told not to be in at most one leaderboard of twenty, although the same numbers "
+    "truly best is denied it in at most one leaderboard of twenty, although the same numbers "
     "choose the first (multiple comparisons with the best, Hsu 1984). Better, worse: than "
     "how many of the comparison's baselines, by the method's own verdict. Verified: the folder "
     "passes check-submission; otherwise the verdict stands alone. docs/verdict.md says more."
@@ -132,8 +132,8 @@ def _ranking(entries: Mapping[str, Entry]) -> Table:
         for place, label in enumerate(order)
     ]
     sparsities = [f"{model + ' ' if several else ''}{removed(d)}" for model, d in columns]
-    told = ("better", "worse", "sanity checks")
-    headers = ["rank", "method", "accuracy %", "behind", "p", "may be best", *told, *sparsities]
+    own = ("better", "worse", "sanity checks")
+    headers = ["rank", "method", "accuracy %", "behind", "p", "may be best", *own, *sparsities]
     return Table([*headers, "epochs", "seeds", "verified"], lines)
 
 

@@ -17,12 +17,12 @@ from benchmarks.results.store import Row
 from lottery.core.summary import LEVEL, least_difference
 
 TEST = (
-    "Difference: of every seed the mean over sparsities, then the mean over seeds with its 95% "
-    f"interval (Student's t, uncorrected), in points. Better and worse: a two-sided paired t-test "
-    f"over seeds at {LEVEL:.0%}, corrected for the number of baselines by Hochberg's method. A "
-    f"difference that passes before the correction alone, or has no spread to test, is {FEW!r}. "
-    f"Seeds to tell: how many would tell it in {POWER:.0%} of cases if it and its spread are as "
-    "measured. docs/verdict.md says how far this can be trusted."
+    "Difference: this method minus the baseline, in points: of every seed the mean over "
+    "sparsities, then the mean over seeds with its 95% interval (Student's t, uncorrected). Better "
+    f"and worse: a two-sided paired t-test over seeds at {LEVEL:.0%}, corrected for the number of "
+    "baselines by Hochberg's method. A difference that passes before the correction alone, or has "
+    f"no spread to test, is {FEW!r}. Seeds needed: how many would detect it in {POWER:.0%} of "
+    "cases if it and its spread are as measured. docs/verdict.md says how far to trust this."
 )
 TEST_BY_DENSITY = (
     "The same test at each sparsity, corrected for the number of all of these comparisons "
@@ -64,13 +64,13 @@ def standing(place: Rank) -> str:
 
 
 def reach(overall: Sequence[Difference]) -> str:
-    """What the seeds can tell."""
+    """How large a difference has to be."""
     seeds, count = min((d.seeds for d in overall), default=0), len(overall)
     if seeds < 2:
-        return f"With fewer than two seeds nothing can be told: {FEW}."
+        return f"With fewer than two seeds nothing is tested: {FEW}."
     return (
-        f"With {seeds} seeds a difference is told if it is {least_difference(seeds, count):.1f} "
-        "times its own standard deviation over seeds; where all others are told too, from "
+        f"With {seeds} seeds a difference is significant at {least_difference(seeds, count):.1f} "
+        "times its own standard deviation over seeds; where all the others are, too, at "
         f"{least_difference(seeds, 1):.1f} times."
     )
 

@@ -1,4 +1,4 @@
-"""python -m benchmarks.judge.simulation: how often a verdict is wrong, and how much it can tell.
+"""python -m benchmarks.judge.simulation: how often a verdict is wrong, and what it detects.
 
 Accuracies are made up, so that the truth is known; the tables are those of docs/verdict.md.
 """
@@ -98,54 +98,54 @@ def _correlated(
     return math.sqrt(1 - share) * draw(shape) + math.sqrt(share) * draw(common)
 
 
-def told_overall(found: Array) -> NDArray[np.bool_]:
-    """Which baselines are told from the candidate over all densities: comparison, baseline."""
-    return _told(stats.ttest_1samp(found.mean(axis=3), 0, axis=1).pvalue)
+def detected_overall(found: Array) -> NDArray[np.bool_]:
+    """Which baselines differ over all densities, by the test: comparison, baseline."""
+    return _detected(stats.ttest_1samp(found.mean(axis=3), 0, axis=1).pvalue)
 
 
-def told_by_density(found: Array) -> NDArray[np.bool_]:
+def detected_by_density(found: Array) -> NDArray[np.bool_]:
     """The same at each density: comparison, baseline and density in one."""
-    return _told(stats.ttest_1samp(found.reshape(*found.shape[:2], -1), 0, axis=1).pvalue)
+    return _detected(stats.ttest_1samp(found.reshape(*found.shape[:2], -1), 0, axis=1).pvalue)
 
 
-def told_as_independent(found: Array) -> NDArray[np.bool_]:
-    """What would be told if every density of a seed were a seed of its own."""
+def detected_as_independent(found: Array) -> NDArray[np.bool_]:
+    """What would be detected if every density of a seed were a seed of its own."""
     runs = np.moveaxis(found, 3, 2).reshape(found.shape[0], -1, found.shape[2])
-    return _told(stats.ttest_1samp(runs, 0, axis=1).pvalue)
+    return _detected(stats.ttest_1samp(runs, 0, axis=1).pvalue)
 
 
-def told_by_pooled_variance(found: Array) -> NDArray[np.bool_]:
-    """What would be told if all baselines' differences had one variance."""
+def detected_by_pooled_variance(found: Array) -> NDArray[np.bool_]:
+    """What would be detected if all baselines' differences had one variance."""
     means = found.mean(axis=3)
     _, seeds, baselines = means.shape
     variance = means.var(axis=1, ddof=1).mean(axis=1, keepdims=True)
     t = means.mean(axis=1) / np.sqrt(variance / seeds)
-    return _told(2 * stats.t.sf(abs(t), (seeds - 1) * baselines))
+    return _detected(2 * stats.t.sf(abs(t), (seeds - 1) * baselines))
 
 
-def _told(p_values: Array | float) -> NDArray[np.bool_]:
+def _detected(p_values: Array | float) -> NDArray[np.bool_]:
     """After the correction, for each line."""
     found = np.asarray(p_values)
-    told = found < LEVEL  # before it: lines that have none have none after it either
-    for i in np.flatnonzero(told.any(axis=1)):
-        told[i] = [p < LEVEL for _, p in sorted(hochberg(dict(enumerate(found[i]))).items())]
-    return told
+    passed = found < LEVEL  # before it: lines that have none have none after it either
+    for i in np.flatnonzero(passed.any(axis=1)):
+        passed[i] = [p < LEVEL for _, p in sorted(hochberg(dict(enumerate(found[i]))).items())]
+    return passed
 
 
-def wrong(told: NDArray[np.bool_], case: Case) -> float:
-    """The chance, in percent, that any baseline is told that is truly level."""
-    level = np.repeat(np.array(case.ahead) == 0, told.shape[1] // len(case.ahead))
-    return 100 * float(told[:, level].any(axis=1).mean())
+def wrong(detected: NDArray[np.bool_], case: Case) -> float:
+    """The chance, in percent, that any difference is detected where there is none."""
+    level = np.repeat(np.array(case.ahead) == 0, detected.shape[1] // len(case.ahead))
+    return 100 * float(detected[:, level].any(axis=1).mean())
 
 
 def false_positives(cases: Mapping[str, Case], count: int = COUNT) -> str:
-    """The chance that anything is told that is not so, for each number of seeds."""
+    """The chance that anything is detected that is not there, for each number of seeds."""
     lines = []
     for name, case in cases.items():
         generator = np.random.default_rng(0)
         found = [differences(case, seeds, count, generator) for seeds in SEEDS]
-        overall = [wrong(told_overall(each), case) for each in found]
-        each = [wrong(told_by_density(each), case) for each in found]
+        overall = [wrong(detected_overall(each), case) for each in found]
+        each = [wrong(detected_by_density(each), case) for each in found]
         lines.append([name, *(f"{value:.1f}" for value in (*overall, *each))])
     return _table(["truth", *_by_seeds("over all"), *_by_seeds("at each")], lines)
 
@@ -155,13 +155,13 @@ def alternatives(cases: Mapping[str, Case], count: int = COUNT) -> str:
     lines = []
     for name, case in cases.items():
         found = differences(case, SEEDS[0], count, np.random.default_rng(0))
-        tests = (told_overall, told_as_independent, told_by_pooled_variance)
+        tests = (detected_overall, detected_as_independent, detected_by_pooled_variance)
         lines.append([name, *(f"{wrong(test(found), case):.1f}" for test in tests)])
     return _table(["truth", "as here", "densities as seeds", "one variance"], lines)
 
 
 def power(count: int = COUNT) -> str:
-    """The chance that a difference is told, by its size in standard deviations at one density."""
+    """The chance that a difference is detected, by its size in deviations at one density."""
     lines = []
     for size in POWER_AHEAD:
         ahead = size * math.sqrt(2)  # a difference's own standard deviation
@@ -169,11 +169,11 @@ def power(count: int = COUNT) -> str:
         alone, all_of_them = ((ahead, 0, 0, 0, 0), (ahead,) * 5)
         for case in (Case(alone, densities=0.5), Case(all_of_them, densities=0.5)):
             for seeds in SEEDS:
-                told = told_overall(differences(case, seeds, count, generator))
-                line.append(f"{100 * told[:, 0].mean():.0f}")
+                detected = detected_overall(differences(case, seeds, count, generator))
+                line.append(f"{100 * detected[:, 0].mean():.0f}")
         for seeds in SEEDS:
-            told = told_by_density(differences(case, seeds, count, generator))
-            line.append(f"{100 * told.mean():.0f}")
+            detected = detected_by_density(differences(case, seeds, count, generator))
+            line.append(f"{100 * detected.mean():.0f}")
         lines.append(line)
     headers = [*_by_seeds("one"), *_by_seeds("all"), *_by_seeds("all, at each")]
     return _table(["size", *headers], lines)

@@ -9,7 +9,7 @@ from lottery.core.summary import LEVEL
 
 FEW: Final = "not enough seeds to tell"
 UNCLEAR: Final = "indistinguishable"
-POWER = 0.8  # the chance of telling a difference with the number of seeds that is named for it
+POWER = 0.8  # the chance that the seeds needed detect a difference
 MOST_SEEDS = 100  # more are not named
 
 K = TypeVar("K", bound=Hashable)
@@ -58,7 +58,7 @@ def hochberg(p_values: Mapping[K, float]) -> dict[K, float]:
 
 
 def power(effect: float, seeds: int, level: float = LEVEL) -> float:
-    """The chance that a two-sided paired t-test tells a difference, by the noncentral t.
+    """The chance that a two-sided paired t-test detects a difference, by the noncentral t.
 
     Args:
         effect: the true mean difference in its own standard deviations over seeds.
@@ -71,8 +71,8 @@ def power(effect: float, seeds: int, level: float = LEVEL) -> float:
     return float(above + below)
 
 
-def seeds_to_tell(effect: float, level: float = LEVEL) -> int:
-    """The fewest seeds that tell a difference with a chance of POWER; MOST_SEEDS + 1 where more
+def seeds_needed(effect: float, level: float = LEVEL) -> int:
+    """The fewest seeds that detect a difference with a chance of POWER; MOST_SEEDS + 1 where more
     than MOST_SEEDS are needed."""
     seeds = range(2, MOST_SEEDS + 1)
     return 2 + bisect_left(seeds, POWER, key=lambda count: power(effect, count, level))

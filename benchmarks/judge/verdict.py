@@ -81,7 +81,7 @@ def judge(
     """Compare a candidate with the baselines by the rows that there are.
 
     Args:
-        asked: the cells whose absence is told one by one; by default all of the comparison's.
+        asked: the cells whose absence is listed one by one; by default all of the comparison's.
     """
     blocks = comparison.blocks(preset, candidate)
     points = points_of(_tickets(blocks, results), candidate)

@@ -110,7 +110,7 @@ class Preset:
         names = list(dict.fromkeys((*models.values(), *datasets.values())))
         if not names:
             return self
-        said = [
+        changes = [
             f"{name} in place of its {what}"
             for what, stands in (("models", models), ("data", datasets))
             for name in dict.fromkeys(stands.values())
@@ -118,7 +118,7 @@ class Preset:
         return replace(
             self,
             name="-".join([self.name, *(name.replace(":", "-") for name in names)]),
-            description=f"{self.description}; here {', '.join(said)}",
+            description=f"{self.description}; here {', '.join(changes)}",
             scale=self.scale or self.name,
             models=_replaced(self.models, models),
             datasets=_replaced(self.datasets, datasets),

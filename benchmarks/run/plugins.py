@@ -183,18 +183,18 @@ def recipe_of(name: str, preset: Preset) -> Recipe | None:
     """
     if name in preset.recipe:
         return preset.recipe[name]
-    if not (said := MODELS[name].recipe):
+    if not (recipe := MODELS[name].recipe):
         return None
-    if isinstance(said, str):
-        if said not in preset.recipe:
+    if isinstance(recipe, str):
+        if recipe not in preset.recipe:
             known = ", ".join(preset.recipe) or "no model"
             raise BadInput(
-                f"model {name} shares the recipe of {said}, which preset {preset.name} does not "
+                f"model {name} shares the recipe of {recipe}, which preset {preset.name} does not "
                 f"have; it has those of {known}"
             )
-        return preset.recipe[said]
+        return preset.recipe[recipe]
     scale = preset.scale or preset.name
-    choices: Any = said[check_name(f"preset with a recipe of model {name}:", scale, list(said))]
+    choices: Any = recipe[check_name(f"preset with a recipe of model {name}:", scale, list(recipe))]
     if isinstance(choices, Recipe):
         return choices
     try:

@@ -49,8 +49,8 @@ class Pace:
         return (self.total - self.behind) * seconds_each
 
     def __str__(self) -> str:
-        said = f"{self.share:4.0%}  {clock(self.elapsed)} elapsed"
-        return f"{said}, about {clock(self.left)} left" if self.share < 1 else said
+        text = f"{self.share:4.0%}  {clock(self.elapsed)} elapsed"
+        return f"{text}, about {clock(self.left)} left" if self.share < 1 else text
 
 
 def clock(seconds: float) -> str:
@@ -157,11 +157,11 @@ class Terminal:
 
     def _render(self) -> Group:
         self._listen()
-        said = str(self._pace)
+        pace = str(self._pace)
         overall = Table.grid(padding=(0, 1), expand=True)
         overall.add_column(ratio=1)
-        overall.add_column(width=cell_len(said), no_wrap=True)
-        overall.add_row(ProgressBar(total=1.0, completed=self._pace.share), said)
+        overall.add_column(width=cell_len(pace), no_wrap=True)
+        overall.add_row(ProgressBar(total=1.0, completed=self._pace.share), pace)
         processes = Table.grid(padding=(0, 1), expand=True)
         processes.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
         processes.add_column(justify="right", no_wrap=True)

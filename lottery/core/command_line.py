@@ -22,11 +22,11 @@ def parse(kind: type[Kind], prog: str, arguments: Sequence[str] | None = None) -
     Raises:
         BadInput: arguments that do not fit.
     """
-    said = io.StringIO()
+    stderr = io.StringIO()
     if any("\0" in each for each in arguments or ()):
         raise BadInput("an argument has a NUL in it")
     try:
-        with contextlib.redirect_stderr(said):
+        with contextlib.redirect_stderr(stderr):
             return tyro.cli(
                 kind,
                 prog=_called(prog),
@@ -36,7 +36,7 @@ def parse(kind: type[Kind], prog: str, arguments: Sequence[str] | None = None) -
     except SystemExit as end:
         if not end.code:
             raise
-        raise BadInput(_one_line(said.getvalue())) from None
+        raise BadInput(_one_line(stderr.getvalue())) from None
 
 
 def run_command(

@@ -28,8 +28,9 @@ from plots import (
     sparsity_accuracy,
     style,
 )
-from plots.command import FIGURES, figures_of, main
+from plots.command import figures_of, main
 from plots.drawing import NothingToDraw, Tables
+from plots.figures import by_suite
 from plots.freshness import content_hash, drawn_from
 from plots.printed import draw_points, printed
 
@@ -348,7 +349,7 @@ def test_a_suite_without_a_figure(tmp_path: Path, capsys: pytest.CaptureFixture[
     command = [sys.executable, "-m", "plots", "table9", f"--results={tmp_path}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr.startswith("error: no figure for 'table9': table1, ")
+    assert done.stderr.startswith("error: no figure for 'table9': base-size, ")
     for suite in ("", "/etc"):
         assert main([suite, f"--results={tmp_path}"]) == 2
         assert capsys.readouterr().err.startswith(f"error: no figure for '{suite}': ")
@@ -359,7 +360,7 @@ def test_a_suite_that_is_not_listed_has_the_usual_figure(tmp_path: Path) -> None
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     assert figures_of(tmp_path / "mine.csv") == {"": "sparsity_accuracy"}
-    assert figures_of(tmp_path / "table1.csv") == FIGURES["table1"]
+    assert figures_of(tmp_path / "table1.csv") == by_suite()["table1"]
     assert [*figures_of(tmp_path / "mine-search.csv"), *figures_of(tmp_path / "compared.csv")] == []
 
 
@@ -564,7 +565,7 @@ def test_a_comparison_has_accuracy_by_sparsity_and_by_cost(tmp_path: Path) -> No
     top, *costs = figure.axes
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["mine", "SNIP", "Pareto front"]
-    assert top.get_title() == "resnet20, digits: mean of 3 seeds, 95% interval"
+    assert top.get_title() == "ResNet-20, digits: mean of 3 seeds, 95% interval"
     mine, snip = top.containers
     assert isinstance(mine, ErrorbarContainer)
     assert isinstance(snip, ErrorbarContainer)
@@ -587,7 +588,7 @@ def test_a_comparison_has_accuracy_by_sparsity_and_by_cost(tmp_path: Path) -> No
 def test_a_comparison_of_one_seed_claims_no_interval(tmp_path: Path) -> None:
     figure = compared(tmp_path, seeds=1, half=np.nan)
     top = figure.axes[0]
-    assert top.get_title() == "resnet20, digits: one seed, so no interval"
+    assert top.get_title() == "ResNet-20, digits: one seed, so no interval"
     for drawn in top.containers:
         assert isinstance(drawn, ErrorbarContainer)
         assert not drawn.has_yerr
@@ -599,7 +600,7 @@ def test_a_comparison_at_one_sparsity_has_a_line_for_each_method(tmp_path: Path)
     top, cost = figure.axes
     assert [label.get_text() for label in top.get_yticklabels()] == ["mine", "SNIP"]
     assert top.yaxis_inverted()
-    assert top.get_xlabel() == "test accuracy (%)"
+    assert top.get_xlabel() == "test accuracy"
     assert cost.get_title() == "90.0% removed"
     plt.close(figure)
 

@@ -16,7 +16,7 @@ from lottery.core.summary import removed
 def ranking_table(
     name: str, points: Sequence[Point], overall: Sequence[Difference], rank: Rank | None
 ) -> Table:
-    """Every method by its mean over densities, with what is told of the candidate against it."""
+    """Every method by its mean over densities, with the candidate's difference from it."""
     accuracy = defaultdict[str, list[float]](list)
     for point in points:
         accuracy[point.label].append(point.accuracy)
@@ -27,8 +27,8 @@ def ranking_table(
     for label in [label for label in accuracy if label not in {line[1] for line in lines}]:
         lines.append([NONE, label, f"{mean(accuracy[label]):.1f}", "", "", "", ""])
     headers = [
-        "rank", "method", "accuracy %", f"{name} minus it", "corrected p", "outcome",
-        "seeds to tell",
+        "rank", "method", "accuracy %", "difference", "corrected p", "outcome",
+        "seeds needed",
     ]  # fmt: skip
     return Table(headers, lines)
 
@@ -44,17 +44,17 @@ def _ranked(
         with_interval(difference, "+.1f"),
         _p_value(difference),
         difference.outcome,
-        _seeds_to_tell(difference),
+        _seeds_needed(difference),
     ]
 
 
-def _seeds_to_tell(difference: Difference) -> str:
+def _seeds_needed(difference: Difference) -> str:
     if difference.outcome in ("better", "worse"):
-        return "told"
-    if difference.seeds_to_tell is None:
+        return "enough"
+    if difference.seeds_needed is None:
         return NONE
-    more = difference.seeds_to_tell > MOST_SEEDS
-    return f"over {MOST_SEEDS}" if more else str(difference.seeds_to_tell)
+    more = difference.seeds_needed > MOST_SEEDS
+    return f"over {MOST_SEEDS}" if more else str(difference.seeds_needed)
 
 
 def accuracy_table(points: Sequence[Point]) -> Table:

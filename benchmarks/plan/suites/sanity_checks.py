@@ -45,5 +45,4 @@ def checked(
 
 def ablated(label: str, ablation: str) -> str:
     """The label of a ticket's line, or of an ablation's below it."""
-    word = ABLATIONS[ablation].word
-    return f"{label}, {word}" if word else label
+    return label if ablation == "none" else f"{label}, {ABLATIONS[ablation].word}"

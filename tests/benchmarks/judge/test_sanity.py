@@ -51,7 +51,7 @@ def test_the_test_is_one_sided_and_paired() -> None:
 
 
 @pytest.mark.parametrize("seeds", [[], [0]])
-def test_too_few_seeds_to_tell(seeds: list[int]) -> None:
+def test_too_few_seeds_needed(seeds: list[int]) -> None:
     assert check(dict.fromkeys(seeds, 90.0), {"invert": {0: 10.0}}).passes == FEW
 
 

@@ -16,17 +16,17 @@ from benchmarks.judge.simulation import (
     Array,
     Case,
     alternatives,
+    detected_as_independent,
+    detected_by_density,
+    detected_overall,
     differences,
     false_positives,
     power,
-    told_as_independent,
-    told_by_density,
-    told_overall,
     wrong,
 )
 
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "verdict.md"
-TOLD = ("better", "worse")
+DIFFERENT = ("better", "worse")
 
 
 def points(found: Array) -> list[Point]:
@@ -51,28 +51,28 @@ def points(found: Array) -> list[Point]:
 def test_what_is_simulated_is_what_is_said() -> None:
     case = Case(ahead=(0, 2, 4, 8, 16), densities=0.5)
     made_up = differences(case, 3, 6, np.random.default_rng(1))
-    overall, each = told_overall(made_up), told_by_density(made_up)
+    overall, each = detected_overall(made_up), detected_by_density(made_up)
     assert 0 < overall.mean() < 1
     for i, found in enumerate(made_up):
-        of_baseline = [d.outcome in TOLD for d in over_densities(points(found))]
+        of_baseline = [d.outcome in DIFFERENT for d in over_densities(points(found))]
         assert of_baseline == overall[i].tolist()
         by_name = sorted(by_density(points(found)), key=lambda d: (d.baseline, -(d.density or 0)))
-        assert [d.outcome in TOLD for d in by_name] == each[i].tolist()
+        assert [d.outcome in DIFFERENT for d in by_name] == each[i].tolist()
 
 
 @pytest.mark.parametrize("name", COVERED)
 def test_at_most_one_verdict_in_twenty_is_wrong(name: str) -> None:
     """With three seeds; 3,000 comparisons have a standard error of 0.4%."""
     found = differences(COVERED[name], 3, 3000, np.random.default_rng(2))
-    assert wrong(told_overall(found), COVERED[name]) < 6.3
-    assert wrong(told_by_density(found), COVERED[name]) < 6.3
+    assert wrong(detected_overall(found), COVERED[name]) < 6.3
+    assert wrong(detected_by_density(found), COVERED[name]) < 6.3
 
 
 def test_densities_are_no_seeds() -> None:
     """Why the test is over seeds: with densities in their place it is wrong every second time."""
     case = COVERED["densities of a seed correlated (0.9)"]
     found = differences(case, 3, 1000, np.random.default_rng(3))
-    assert wrong(told_as_independent(found), case) > 40
+    assert wrong(detected_as_independent(found), case) > 40
 
 
 def test_a_case_has_the_spread_and_correlation_that_it_says() -> None:

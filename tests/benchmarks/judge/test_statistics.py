@@ -13,7 +13,7 @@ from benchmarks.judge.statistics import (
     paired,
     paired_p,
     power,
-    seeds_to_tell,
+    seeds_needed,
 )
 from lottery.core.summary import interval, least_difference
 
@@ -79,8 +79,8 @@ def test_power_is_the_share_of_samples_that_are_told(
 
 
 def test_the_number_of_seeds_is_the_first_that_is_enough() -> None:
-    seeds = seeds_to_tell(1.5, 0.01)
+    seeds = seeds_needed(1.5, 0.01)
     assert power(1.5, seeds, 0.01) >= POWER > power(1.5, seeds - 1, 0.01)
-    assert seeds_to_tell(-1.5, 0.01) == seeds
-    assert seeds_to_tell(0.0) == MOST_SEEDS + 1
-    assert seeds_to_tell(1e6) == 2
+    assert seeds_needed(-1.5, 0.01) == seeds
+    assert seeds_needed(0.0) == MOST_SEEDS + 1
+    assert seeds_needed(1e6) == 2

@@ -13,7 +13,7 @@ import pytest
 from scipy import stats
 
 from benchmarks.judge.differences import Rank
-from benchmarks.judge.statistics import paired_p, seeds_to_tell
+from benchmarks.judge.statistics import paired_p, seeds_needed
 from benchmarks.judge.tables import markdown
 from benchmarks.judge.verdict import Verdict, judge
 from benchmarks.plan.cell import Cell
@@ -176,10 +176,10 @@ def test_the_ranking_is_by_mean_difference_and_says_what_tests_leave_open() -> N
 def test_the_number_of_seeds_that_would_tell_is_by_the_measured_spread() -> None:
     snip, random = verdict(rows(usual)).overall
     values = list(snip.by_seed.values())
-    assert snip.seeds_to_tell == seeds_to_tell(mean(values) / stdev(values), 0.05)
-    assert random.seeds_to_tell is None
+    assert snip.seeds_needed == seeds_needed(mean(values) / stdev(values), 0.05)
+    assert random.seeds_needed is None
     (table,) = verdict(rows(usual)).sections[0].tables
-    assert [line[-1] for line in table.lines] == ["", str(snip.seeds_to_tell), "told"]
+    assert [line[-1] for line in table.lines] == ["", str(snip.seeds_needed), "enough"]
 
 
 def test_a_correction_counts_every_comparison() -> None:
@@ -290,7 +290,7 @@ def test_markdown_and_csv() -> None:
     text = markdown(said.sections)
     assert text.startswith("## mine in made-up-1, preset tiny\n\n**mine is number 1 of 3 by mean")
     assert "paired t-test" in text
-    assert "With 3 seeds a difference is told if it is 3.6 times" in text
+    assert "With 3 seeds a difference is significant at 3.6 times" in text
     lines = list(csv.DictReader(io.StringIO(said.csv())))
     assert len(lines) == 6
     mine = next(line for line in lines if line["candidate"] == "True")

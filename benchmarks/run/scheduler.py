@@ -32,7 +32,7 @@ from benchmarks.run.pipeline import Bench, run_cell
 from benchmarks.run.plugins import as_planned, bring
 from benchmarks.run.runtime import tuned_processor
 from benchmarks.run.stages import NotCached
-from benchmarks.run.validation import check_cells
+from benchmarks.run.validation import check_cells, check_work
 from benchmarks.run.watch import Stopped, Watch
 from lottery.core.ablations import Inapplicable
 from lottery.core.files import lock_file, require_writable, sweep, write_text
@@ -42,7 +42,12 @@ DONE, FAILED, STOPPED = 0, 1, 3
 
 
 def list_cells(cells: Sequence[Cell], done: Collection[str], job: Job) -> str:
-    """The text of --list, also for a GPU that is not here."""
+    """The text of --list, also for a GPU that is not here.
+
+    Raises:
+        BadInput: cells that could not be run; the text is one line.
+    """
+    check_work(cells)
     device = choose_device(job.device, planned=True)
     return listing(cells, done, device, choose_precision(job.precision, device))
 

@@ -17,16 +17,30 @@ from lottery.search.registry import objectives
 
 
 def check_cells(cells: Sequence[Cell], data_root: Path) -> dict[str, Absent]:
-    """Check names, options, densities and data of all cells.
+    """Check all cells, and their data.
 
     Returns:
         What is said of datasets that are not there and cannot be fetched, where others are.
 
     Raises:
+        BadInput: see check_work.
+        DataError: data that is damaged or cannot be had.
+    """
+    check_work(cells)
+    names = {cell.dataset for cell in cells}
+    absent = {name: reason for name in names if (reason := _absence(name, data_root))}
+    if absent and absent.keys() == names:
+        raise next(iter(absent.values()))
+    return absent
+
+
+def check_work(cells: Sequence[Cell]) -> None:
+    """Check names, options, densities and models of all cells.
+
+    Raises:
         UnknownName: a method, option, objective, dataset or model that does not exist.
         BadInput: a density outside (0, 1] or that keeps no weight; images of a size that the model
-            cannot take; options that the method refuses.
-        DataError: data that is damaged or cannot be had.
+            cannot take; a model that cannot be run; options that the method refuses.
     """
     for cell in cells:
         check_name("dataset", cell.dataset, datasets.names())
@@ -42,11 +56,6 @@ def check_cells(cells: Sequence[Cell], data_root: Path) -> dict[str, Absent]:
     for model, dataset in {(c.model, c.dataset) for c in cells if c.model_source or ":" in c.model}:
         facts = DATASETS[dataset]
         probe(model, build(model, facts.shape, facts.classes, 0), facts.shape, facts.classes)
-    names = {cell.dataset for cell in cells}
-    absent = {name: reason for name in names if (reason := _absence(name, data_root))}
-    if absent and absent.keys() == names:
-        raise next(iter(absent.values()))
-    return absent
 
 
 @cache

@@ -38,7 +38,8 @@ def from_torchvision(name: str, shape: Shape, classes: int) -> nn.Module:
     known = models.list_models(module=models)
     if name not in known:
         raise _unknown("torchvision", name, known)
-    module: nn.Module = models.get_model(name, weights=None, num_classes=classes)
+    sized: dict[str, Any] = {"image_size": shape[1]} if name.startswith("vit_") else {}
+    module: nn.Module = models.get_model(name, weights=None, num_classes=classes, **sized)
     if shape[0] != 3:
         _take_channels(module, shape[0])
     return module

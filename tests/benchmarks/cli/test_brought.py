@@ -105,6 +105,24 @@ def test_bad_options_are_one_line(options: dict[str, Any], words: str) -> None:
         brought(**{"model": ("resnet20",), **options})
 
 
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ("--dataset=digit", "unknown dataset 'digit': did you mean digits?"),
+        ("--model=resnet21", "unknown model 'resnet21': did you mean resnet20"),
+        ("--model=torchvision:vit_b_16", "model torchvision:vit_b_16 cannot be built for 1x8x8"),
+    ],
+)
+def test_a_list_of_what_cannot_run_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str, words: str
+) -> None:
+    chosen = ["--only", "method=snip", "density=0.168", "--seeds", "0"]
+    assert compare(["snip", option, "--list", f"--results={tmp_path}", *chosen]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: {words}")
+    assert said.count("\n") == 1
+
+
 def test_two_that_are_brought_have_to_be_chosen_from(tmp_path: Path) -> None:
     folders = [write_folder(tmp_path / name) for name in ("a", "b")]
     given = tuple(f"{folder.name}={folder}" for folder in folders)

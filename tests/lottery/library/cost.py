@@ -52,12 +52,11 @@ def main(images: int = 100, size: int = 224, threads: int = 2) -> None:
     print(f"ResNet-18, {images} images of {size}x{size}, {threads} threads")
     for work in ("passes", "snip"):
         code = (
-            f"import torch; torch.set_num_threads({threads}); "
-            f"from tests.lottery.library.cost import measure; print(*measure({work!r}, {images}, {size}))"
+            f"import torch; torch.set_num_threads({threads}); from tests.lottery.library import "
+            f"cost; print(*cost.measure({work!r}, {images}, {size}))"
         )
-        done = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True
-        )
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
         seconds, more = map(float, done.stdout.split())
         print(f"{work}: {seconds:.2f} s, {more:.0f} MB more, {more / megabytes:.1f} copies")
 

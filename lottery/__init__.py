@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from lottery.core.result import Log, Result
     from lottery.core.ticket import Ticket
     from lottery.data.batches import Data, Normalisation
-    from lottery.data.datasets import DATASETS, Dataset, Images
+    from lottery.data.datasets import DATASETS, Dataset, Images, dataset
+    from lottery.data.folder import image_folder
+    from lottery.data.streaming import streamed_folder
     from lottery.library.pruning import prune
     from lottery.library.recalibration import recalibrate
     from lottery.models.paths import absolute_twin, effective
-    from lottery.models.zoo import MODELS, build
+    from lottery.models.registry import MODELS, Model, build, model
     from lottery.search.crbg import crbg
     from lottery.search.cts import cts
     from lottery.search.gates import (
@@ -73,6 +75,7 @@ __all__ = [
     "Layout",
     "Log",
     "Mask",
+    "Model",
     "Network",
     "Normalisation",
     "Pressure",
@@ -95,15 +98,18 @@ __all__ = [
     "cosine",
     "crbg",
     "cts",
+    "dataset",
     "derive",
     "drop_after",
     "effective",
     "evaluate",
+    "image_folder",
     "keep_layerwise",
     "kept_count",
     "loss",
     "method",
     "methods",
+    "model",
     "objective",
     "objectives",
     "plan_epochs",
@@ -114,6 +120,7 @@ __all__ = [
     "search_epochs",
     "search_gates",
     "set_lr",
+    "streamed_folder",
     "train",
 ]
 
@@ -139,12 +146,17 @@ _HOME = {
     "DATASETS": "lottery.data.datasets",
     "Dataset": "lottery.data.datasets",
     "Images": "lottery.data.datasets",
+    "dataset": "lottery.data.datasets",
+    "image_folder": "lottery.data.folder",
+    "streamed_folder": "lottery.data.streaming",
     "prune": "lottery.library.pruning",
     "recalibrate": "lottery.library.recalibration",
     "absolute_twin": "lottery.models.paths",
     "effective": "lottery.models.paths",
-    "MODELS": "lottery.models.zoo",
-    "build": "lottery.models.zoo",
+    "MODELS": "lottery.models.registry",
+    "Model": "lottery.models.registry",
+    "build": "lottery.models.registry",
+    "model": "lottery.models.registry",
     "crbg": "lottery.search.crbg",
     "cts": "lottery.search.cts",
     "constant": "lottery.search.gates",

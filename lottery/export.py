@@ -1,6 +1,14 @@
 """python -m lottery.export TICKET: a ticket file for other tools."""
 
+from typing import NoReturn
+
 from lottery.core.entry import run
 
-if __name__ == "__main__":
+
+def main() -> NoReturn:
+    """The command lottery-export."""
     run("lottery.tools.export")
+
+
+if __name__ == "__main__":
+    main()

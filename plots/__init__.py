@@ -1,1 +1,1 @@
-"""Figures from result files: CSV in, PNG and PDF out. Imports neither torch nor the suite."""
+"""Figures from result files: CSV in; PNG, PDF and SVG out. Imports neither torch nor the suite."""

@@ -1,11 +1,13 @@
 """CRBG on base networks of less width: CRBG Fig. 3."""
 
-import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
+from lottery.core.catalogue import dataset_label
 from plots import style
-from plots.drawing import Tables
-from plots.regions import draw_regions, legend
+from plots.drawing import Tables, grid
+from plots.regions import draw_regions
+
+FIGURE_OF = {"base-size": ""}
 
 
 def draw(tables: Tables) -> Figure:
@@ -13,10 +15,13 @@ def draw(tables: Tables) -> Figure:
     rows = tables.rows
     first_hidden = rows["model"].str.extract(r"lenet-(\d+)-")[0].astype(int)
     rows = style.one_per_seed(rows.assign(width=first_hidden / 3), "width")
-    figure, ax = plt.subplots(figsize=(4.4, 4.0))
+    figure, (ax,) = grid(1, 3.2)
     draw_regions(ax, rows, "width", marker="o")
     ax.invert_xaxis()
-    ax.set_xlabel("width of the base network (% of LeNet-300-100)")
-    ax.set_title(f"CRBG on {rows['dataset'].iloc[0]}")
-    legend(ax)
+    style.percent_axis(ax, "x")
+    ax.set_xlabel("width of the base network, of LeNet-300-100")
+    ax.set_title(
+        f"CRBG, {dataset_label(rows['dataset'].iloc[0])} ({style.seeds_of(rows, 'width')})"
+    )
+    style.shared_legend(figure)
     return figure

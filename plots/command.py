@@ -9,25 +9,10 @@ import tyro
 
 from lottery.core.command_line import run_command
 from lottery.core.errors import BadInput
+from lottery.core.extras import needing
+from plots.figures import by_suite
 from plots.freshness import content_hash, drawn_from
 
-# The modules of plots/ that draw a suite, by what the figure's file has after the suite's name.
-# Each has draw(tables) -> Figure.
-FIGURES = {
-    "table1": {"": "one_density", "-search": "search_log", "-training": "training"},
-    "table2": {"": "sparsity_accuracy", "-search": "search_log", "-layers": "layers"},
-    "sparsity-accuracy": {"": "sparsity_accuracy", "-objectives": "objective_accuracy"},
-    "objectives": {"": "objective_values"},
-    "saliency-gap": {"": "objective_values"},
-    "sanity-checks": {"": "sanity_checks"},
-    "layerwise": {"": "layerwise"},
-    "table3": {"": "sparsity_accuracy", "-search": "search_log", "-layers": "layers"},
-    "strong-tickets": {"": "sparsity_accuracy"},
-    "base-size": {"": "base_size"},
-    "lambda-grid": {"": "lambda_grid"},
-    "recipe": {"": "one_density", "-search": "search_log"},
-    "throughput": {"": "throughput"},
-}
 USUAL = {"": "sparsity_accuracy"}  # of a suite that is not here
 COMPARED = {"": "comparison"}  # of each method in a comparison's folder
 BESIDE = ("-search", "-layers", "-objectives")  # what the tables beside a suite's rows end in
@@ -35,13 +20,13 @@ BESIDE = ("-search", "-layers", "-objectives")  # what the tables beside a suite
 
 @dataclass(frozen=True)
 class Options:
-    """Draw results/<preset>/<suite>*.png and .pdf from the CSVs beside them, of a comparison those
-    of every method that was compared."""
+    """Draw results/<preset>/<suite>*.png, .pdf and .svg from the CSVs beside them, of a comparison
+    those of every method that was compared."""
 
     suite: tyro.conf.Positional[str] = ""
     """Whose results are drawn; all draws every preset's."""
     preset: str = "demo"
-    """Their folder."""
+    """Their folder; those whose names begin with it and a dash are drawn too."""
     results: Path = Path("results")
     """Folder of the results."""
 
@@ -54,19 +39,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _main(options: Options) -> int:
     if options.suite == "all":
         return _draw_all(options.results)
-    folder = options.results / options.preset
-    compared = sorted(p for p in folder.glob("*/*.csv") if p.parent.name == options.suite)
-    rows = folder / f"{options.suite}.csv"
-    figures, found = (COMPARED, compared) if compared else (figures_of(rows), [rows])
-    if not figures:
-        known = f"{', '.join(FIGURES)}, all, or a comparison that was run"
+    preset = Path(options.preset).stem if options.preset.endswith(".toml") else options.preset
+    asked = options.results / preset
+    # With other models and data in the papers' place a preset has further folders.
+    others = [path for path in sorted(options.results.glob(f"{preset}-*")) if path.is_dir()]
+    found = [each for folder in (asked, *others) for each in _sources(folder, options.suite)]
+    rows = asked / f"{options.suite}.csv"
+    if not found and not figures_of(rows):
+        known = f"{', '.join(by_suite())}, all, or a comparison that was run"
         raise BadInput(f"no figure for {options.suite!r}: {known}")
-    for source in found:
-        if not source.exists():
-            raise BadInput(f"there is no {source}; run the suite first")
+    if not found:
+        raise BadInput(f"there is no {rows}; run the suite first")
+    for source, figures in found:
         draw(source, figures)
         print(f"rows: {source}")
     return 0
+
+
+def _sources(folder: Path, suite: str) -> list[tuple[Path, Mapping[str, str]]]:
+    """A suite's results in a preset's folder, and their figures; of a comparison every method's."""
+    compared = sorted(p for p in folder.glob("*/*.csv") if p.parent.name == suite)
+    if compared:
+        return [(path, COMPARED) for path in compared]
+    rows = folder / f"{suite}.csv"
+    return [(rows, figures)] if rows.exists() and (figures := figures_of(rows)) else []
 
 
 def _draw_all(results: Path) -> int:
@@ -84,8 +80,8 @@ def _draw_all(results: Path) -> int:
 def figures_of(rows: Path) -> Mapping[str, str]:
     """The figures of a suite's results file; none for one that there is not, of a comparison (its
     folder has them) or beside another."""
-    if rows.stem in FIGURES:
-        return FIGURES[rows.stem]
+    if rows.stem in by_suite():
+        return by_suite()[rows.stem]
     others = rows.stem.endswith(BESIDE) or rows.with_suffix("").is_dir()
     return USUAL if rows.is_file() and not others else {}
 
@@ -97,7 +93,8 @@ def draw(source: Path, figures: Mapping[str, str]) -> None:
         figure = source.with_name(f"{source.stem}{suffix}.png")
         if drawn_from(figure) != content:
             # Plotting libraries take seconds to import; figures that are up to date do without.
-            drawing = import_module("plots.drawing")
+            with needing("plots"):
+                drawing = import_module("plots.drawing")
             try:
                 drawing.draw(name, source, figure, content)
             except drawing.NothingToDraw as reason:

@@ -99,13 +99,15 @@ Panel = tuple[Axes, Any, pd.DataFrame]
 
 
 def panels(
-    rows: pd.DataFrame, by: Any, size: tuple[float, float], columns: int = 99, **more: Any
+    rows: pd.DataFrame, by: Any, height: float, columns: int = 2, **more: Any
 ) -> tuple[Figure, list[Panel]]:
     """A figure with a panel for each group of rows, in the order of the file.
 
+    It is as wide as a column of a paper where its panels stand below each other, else as a page.
+
     Args:
         by: what pandas groups by.
-        size: of a panel, width and height in inches.
+        height: of a panel, in inches.
         columns: how many panels there are side by side at most.
         more: for plt.subplots.
 
@@ -116,19 +118,29 @@ def panels(
         NothingToDraw: there are no rows.
     """
     groups = list(rows.groupby(by, sort=False))
-    if not groups:
+    figure, axes = grid(len(groups), height, columns, **more)
+    return figure, [(ax, *group) for ax, group in zip(axes, groups, strict=True)]
+
+
+def grid(count: int, height: float, columns: int = 2, **more: Any) -> tuple[Figure, list[Axes]]:
+    """A figure with so many panels, see `panels`.
+
+    Raises:
+        NothingToDraw: there are none.
+    """
+    if not count:
         raise NothingToDraw("there are no rows for it yet")
-    columns = min(columns, len(groups))
-    lines = -(-len(groups) // columns)
-    whole = (size[0] * columns, size[1] * lines)
-    figure, axes = plt.subplots(lines, columns, figsize=whole, squeeze=False, **more)
-    for ax in axes.flat[len(groups) :]:
+    columns = min(columns, count)
+    lines = -(-count // columns)
+    size = (style.PAGE if columns > 1 else style.COLUMN, height * lines)
+    figure, axes = plt.subplots(lines, columns, figsize=size, squeeze=False, **more)
+    for ax in axes.flat[count:]:
         ax.set_visible(False)
-    return figure, [(ax, *group) for ax, group in zip(axes.flat, groups, strict=False)]
+    return figure, list(axes.flat[:count])
 
 
 def draw(name: str, source: Path, target: Path, content: str = "") -> None:
-    """Draw a results file with the module `plots.<name>`; write PNG and PDF.
+    """Draw a results file with the module `plots.<name>`; write PNG, PDF and SVG.
 
     Args:
         content: what the PNG is to say that it was drawn from, see plots.freshness.
@@ -138,14 +150,18 @@ def draw(name: str, source: Path, target: Path, content: str = "") -> None:
     """
     style.apply()
     figure = import_module(f"plots.{name}").draw(Tables(source))
-    figure.tight_layout()
     save(figure, target, content)
     plt.close(figure)
 
 
 def save(figure: Figure, target: Path, content: str) -> None:
-    """Write a figure as PNG and PDF, each whole or not at all; the PNG last."""
+    """Write a figure as SVG, PDF and PNG, each whole or not at all; the PNG last."""
     sweep(target.parent)
-    for kind, about in (("pdf", {"Keywords": content}), ("png", {KEY: content})):
+    metadata: dict[str, dict[str, str | None]] = {
+        "svg": {"Keywords": content, "Date": None},
+        "pdf": {"Keywords": content},
+        "png": {KEY: content},
+    }
+    for kind, about in metadata.items():
         with replacing(target.with_suffix(f".{kind}")) as half:
             figure.savefig(half, format=kind, metadata=about)

@@ -21,11 +21,12 @@ def content_hash(source: Path) -> str:
 
 def drawn_from(figure: Path) -> str:
     """The content that a figure was drawn from; empty where it does not say so, is not whole, or
-    its PDF is of another."""
+    its PDF or SVG is of another."""
     try:
         with Image.open(figure) as image:
             image.load()
             content = str(image.info.get(KEY, ""))
-        return content if content.encode() in figure.with_suffix(".pdf").read_bytes() else ""
+        others = [figure.with_suffix(f".{kind}").read_bytes() for kind in ("pdf", "svg")]
+        return content if all(content.encode() in other for other in others) else ""
     except (OSError, ValueError, SyntaxError):  # what a damaged PNG file comes to
         return ""

@@ -7,6 +7,8 @@ from plots import style
 from plots.drawing import Tables, panels
 from plots.regions import ACCURACY, PRUNED
 
+FIGURE_OF = {"lambda-grid": ""}
+
 LOOKS = {
     "accuracy": style.Look("validation accuracy", ACCURACY, "o", "-"),
     "sparsity": style.Look("sparsity", PRUNED, "s", "-"),
@@ -17,7 +19,7 @@ def draw(tables: Tables) -> Figure:
     """One panel per model; the pressure's strength is lambda."""
     lines = tables.details("search")
     ends = lines[lines["epoch"] == lines.groupby("cell_key")["epoch"].transform("max")]
-    figure, found = panels(ends, ["model", "dataset"], (4.4, 3.6))
+    figure, found = panels(ends, ["model", "dataset"], 2.7)
     for ax, (model, dataset), group in found:
         part = group.assign(sparsity=100 * (1 - group["density"]))
         for column, look in LOOKS.items():
@@ -27,8 +29,10 @@ def draw(tables: Tables) -> Figure:
         ax.xaxis.set_minor_locator(NullLocator())
         ax.xaxis.set_major_formatter(FuncFormatter(lambda lam, _: f"{lam:.3g}"))
         ax.set_ylim(0, 100)
+        style.percent_axis(ax)
         ax.set_xlabel("lambda")
-        ax.set_ylabel("percent")
-        ax.set_title(f"CRBG, {model} on {dataset}")
-        ax.legend()
+        ax.set_ylabel("accuracy, and sparsity")
+        seeds = style.seeds_of(part, "strength")
+        ax.set_title(f"CRBG, {style.title_of(model, dataset)} ({seeds})")
+    style.shared_legend(figure)
     return figure

@@ -1,39 +1,37 @@
 """Objective values right after drawing, one panel per objective: CTS Figs. 1, 7 and 8."""
 
-import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lottery.core.catalogue import OBJECTIVES, SALIENCY_OF
+from lottery.core.catalogue import OBJECTIVES, SALIENCY_OF, model_label
 from plots import style
-from plots.drawing import NothingToDraw, Tables
+from plots.drawing import NothingToDraw, Tables, grid
+
+FIGURE_OF = {"objectives": "", "saliency-gap": ""}
 
 
 def draw(tables: Tables) -> Figure:
-    """A line of panels for each model and place of drawing.
+    """A panel for each objective, model and place of drawing.
 
     Raises:
         NothingToDraw: no row has values.
     """
     values = tables.details("objectives")
-    groups = [
-        (model, pruned_at, [(name, part) for name in OBJECTIVES if len(part := _part(group, name))])
+    found = [
+        (str(model), pruned_at, name, part)
         for (pruned_at, model), group in values.groupby(["pruned_at", "model"], sort=False)
+        for name in OBJECTIVES
+        if len(part := _part(group, name))
     ]
-    columns = max(len(parts) for *_, parts in groups)
-    if not columns:
+    if not found:
         raise NothingToDraw("no objective has values of the tickets drawn for it yet")
-    figure, axes = plt.subplots(
-        len(groups), columns, figsize=(3.4 * columns, 3.2 * len(groups)), squeeze=False
-    )
-    for line, (model, pruned_at, parts) in zip(axes, groups, strict=True):
-        for ax in line[len(parts) :]:
-            ax.set_visible(False)
-        for ax, (name, part) in zip(line, parts, strict=False):
-            _panel(ax, part, name)
-            place = "initialisation" if pruned_at == "init" else "the rewind point"
-            ax.set_title(f"{model} at {place}")
+    figure, axes = grid(len(found), 2.3, columns=3 if len(found) > 4 else 2)
+    for ax, (model, pruned_at, name, part) in zip(axes, found, strict=True):
+        _panel(ax, part, name)
+        place = "initialisation" if pruned_at == "init" else "the rewind point"
+        seeds = style.seeds_of(part, "method", "objective", "density_requested")
+        ax.set_title(f"{model_label(model)} at {place}\n({seeds})")
     style.shared_legend(figure)
     return figure
 

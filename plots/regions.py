@@ -3,6 +3,8 @@
 import pandas as pd
 from matplotlib.axes import Axes
 
+from plots import style
+
 PRUNED, RETAINED, ACCURACY = "#56B4E9", "#009E73", "#D55E00"
 
 
@@ -17,19 +19,15 @@ def draw_regions(ax: Axes, rows: pd.DataFrame, x: str, *, marker: str = "") -> N
         sparsity.index,
         sparsity,
         100 - sparsity,
-        labels=["pruned weights", "retained weights"],
+        labels=["pruned", "retained"],
         colors=[PRUNED, RETAINED],
         alpha=0.35,
     )
     mean = accuracy.mean()
-    ax.plot(mean.index, mean, color=ACCURACY, marker=marker, label="test accuracy, binary mask")
+    ax.plot(mean.index, mean, color=ACCURACY, marker=marker, label="accuracy, binary mask")
     if rows["seed"].nunique() > 1:
         ax.fill_between(mean.index, accuracy.min(), accuracy.max(), color=ACCURACY, alpha=0.25)
     ax.margins(x=0)
     ax.set_ylim(0, 100)
-    ax.set_ylabel("percent")
-
-
-def legend(ax: Axes) -> None:
-    """Below the axes, as the regions fill them."""
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=2, frameon=False)
+    style.percent_axis(ax)
+    ax.set_ylabel("weights, and test accuracy")

@@ -2,8 +2,11 @@
 
 from matplotlib.figure import Figure
 
+from lottery.core.catalogue import model_label
 from plots import one_density, style
 from plots.drawing import Tables, panels
+
+FIGURE_OF = {"sanity-checks": ""}
 
 
 def draw(tables: Tables) -> Figure:
@@ -16,7 +19,7 @@ def draw(tables: Tables) -> Figure:
         return one_density.draw(tables)
     rows = rows.assign(name=style.method_ids(rows))
     rows = style.common_seeds(rows, "model", "name", "density_requested")
-    figure, found = panels(rows, ["model", "name"], (3.6, 3.1), columns=3, sharey=True)
+    figure, found = panels(rows, ["model", "name"], 2.3, columns=3, sharey=True)
     for ax, (model, name), part in found:
         for ablation, look in style.ABLATION_LOOKS.items():
             group = part[part["ablation"] == ablation]
@@ -24,9 +27,12 @@ def draw(tables: Tables) -> Figure:
                 continue
             style.mean_line(ax, group, "density_requested", "accuracy", look)
         style.sparsity_axis(ax, part["density_requested"].tolist())
-        at = part["pruned_at"].iloc[0]
-        ax.set_title(f"{style.look(str(name)).label}, drawn at {at}, {model}")
-    for ax, *_ in found:  # the panels share it: not before all are drawn
-        style.accuracy_axis(ax)
+        at = {"init": "initialisation"}.get(part["pruned_at"].iloc[0], "the rewind point")
+        seeds = style.seeds_of(part, "ablation", "density_requested")
+        ax.set_title(f"{style.look(str(name)).label} at {at}\n{model_label(model)} ({seeds})")
+    for i, (ax, _, part) in enumerate(found):  # the panels share it: not before all are drawn
+        style.accuracy_axis(
+            ax, dataset=part["dataset"].iloc[0], label="" if i % 3 else "test accuracy"
+        )
     style.shared_legend(figure)
     return figure

@@ -10,11 +10,14 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from lottery.core import summary
-from lottery.core.catalogue import ABLATIONS, known
+from lottery.core.catalogue import ABLATIONS, DATASETS, dataset_label, known, model_label
 from lottery.core.summary import removed
+
+COLUMN, PAGE = 3.25, 6.75  # inches: the widths of a column and of a page of two
+LEAST_IMAGES = 10  # that an accuracy axis spans
 
 
 class Look(NamedTuple):
@@ -48,10 +51,10 @@ _METHODS = {
 }
 _VARIANTS = {
     "cts kl": Look("CTS-KL", _BLUE, "o", "-"),
-    "cts kl quick": Look("Quick CTS-KL", _BLUE, "o", "--"),
-    "cts kl quick, as the text": Look("Quick CTS-KL, as the text", _BLUE, "o", "-."),
+    "cts kl quick": Look("Quick CTS-KL", "#4FA3DC", "s", "-"),
+    "cts kl quick, as the text": Look("Quick CTS-KL, as the text", "#003A5C", "v", "-"),
     "cts gradbalance": Look("Quick CTS, GradBalance", _BLUE, "H", "-"),
-    "cts lagrange": Look("Quick CTS, Lagrange", _BLUE, "H", "--"),
+    "cts lagrange": Look("Quick CTS, Lagrange", "#4FA3DC", "D", "-."),
     "cts loss": Look("CTS-loss", _SKY, "s", "--"),
     "cts delta_loss": Look("CTS-Δloss", _GREEN, "v", "--"),
     "cts grad_norm": Look("CTS-gradient norm", _ORANGE, "P", "-."),
@@ -70,7 +73,7 @@ _ABLATIONS = {
     "reinitialise": (_GREEN, "^", "-."),
     "invert": (_BLACK, "X", ":"),
 }
-ABLATION_LOOKS = {name: Look(ABLATIONS[name].legend, *marks) for name, marks in _ABLATIONS.items()}
+ABLATION_LOOKS = {name: Look(ABLATIONS[name].word, *marks) for name, marks in _ABLATIONS.items()}
 
 
 def look(name: str) -> Look:
@@ -113,7 +116,16 @@ def apply() -> None:
     """Set the look of all figures; draws without a display."""
     matplotlib.use("Agg")
     sns.set_theme(context="paper", style="ticks", rc={"axes.grid": True, "grid.alpha": 0.3})
-    plt.rcParams.update({"figure.dpi": 150, "pdf.fonttype": 42, "savefig.bbox": "tight"})
+    plt.rcParams.update(
+        {
+            **{"figure.dpi": 200, "figure.constrained_layout.use": True},
+            **{"pdf.fonttype": 42, "svg.fonttype": "none", "svg.hashsalt": "lottery"},
+            **{"font.size": 8, "axes.titlesize": 8, "axes.labelsize": 8, "figure.titlesize": 8},
+            **{"xtick.labelsize": 7, "ytick.labelsize": 7, "legend.fontsize": 7},
+            **{"legend.handlelength": 2.8, "legend.columnspacing": 1.2},
+            **{"lines.linewidth": 1.2, "lines.markersize": 4.5, "grid.linewidth": 0.5},
+        }
+    )
 
 
 def sparsity_axis(ax: Axes, densities: list[float]) -> None:
@@ -130,14 +142,46 @@ def sparsity_axis(ax: Axes, densities: list[float]) -> None:
     ax.xaxis.set_major_locator(FixedLocator(_apart(sorted(set(densities)), margin)))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter(FuncFormatter(lambda density, _: removed(density)))
-    ax.set_xlabel("sparsity (weights removed; log scale of density)")
+    ax.set_xlabel("sparsity (log scale of density)")
 
 
-def accuracy_axis(ax: Axes, axis: str = "y") -> None:
-    """Labels an axis, "x" or "y"; an interval may reach beyond what an accuracy can be."""
+def accuracy_axis(
+    ax: Axes, axis: str = "y", dataset: str = "", label: str = "test accuracy"
+) -> None:
+    """An axis, "x" or "y", in percent, no finer than the images that an accuracy is of.
+
+    An interval may reach beyond what an accuracy can be.
+    """
+    images = DATASETS[dataset].test_images if dataset in DATASETS else 0
+    image = 100 / images if images else 0.0
     low, high = ax.get_xlim() if axis == "x" else ax.get_ylim()
-    limits = (max(low, 0), min(high, 101))
-    ax.set(**{f"{axis}lim": limits, f"{axis}label": "test accuracy (%)"})
+    if (lacking := max(1.0, LEAST_IMAGES * image) - (high - low)) > 0:
+        low, high = low - lacking / 2, high + lacking / 2
+    ax.set(**{f"{axis}lim": (max(low, 0), min(high, 101)), f"{axis}label": label})
+    percent_axis(ax, axis, image)
+
+
+def percent_axis(ax: Axes, axis: str = "y", least: float = 0.0) -> None:
+    """Ticks in percent, at least so far apart."""
+    lines = ax.xaxis if axis == "x" else ax.yaxis
+    low, high = sorted(ax.get_xlim() if axis == "x" else ax.get_ylim())
+    most = min(6, int((high - low) / least)) if least else 6
+    lines.set_major_locator(MaxNLocator(max(1, most), steps=[1, 2, 5, 10]))
+    lines.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}%"))
+
+
+def seeds_of(rows: pd.DataFrame, *by: str) -> str:
+    """How many seeds the means of some rows are of, for a title."""
+    counts = (
+        rows.groupby(list(by), dropna=False)["seed"].nunique() if by else [rows["seed"].nunique()]
+    )
+    few, many = min(counts), max(counts)
+    return f"{few} to {many} seeds" if few < many else f"{many} seed{'s' if many > 1 else ''}"
+
+
+def title_of(model: Any, dataset: Any) -> str:
+    """A model on a dataset, as people write them."""
+    return f"{model_label(str(model))}, {dataset_label(str(dataset))}"
 
 
 def _apart(densities: list[float], factor: float) -> list[float]:
@@ -149,14 +193,16 @@ def _apart(densities: list[float], factor: float) -> list[float]:
     return kept
 
 
-def mean_line(ax: Axes, group: pd.DataFrame, x: str, y: str, seen: Look, **more: Any) -> None:
+def mean_line(
+    ax: Axes, group: pd.DataFrame, x: str, y: str, seen: Look, *, band: bool = True, **more: Any
+) -> None:
     """Mean and 95% confidence band over seeds of a method, in its look; the legend is the figure's
     to place."""
     group = one_per_seed(group, x)
     sns.lineplot(
         x=group[x],
         y=group[y],
-        errorbar=interval if group["seed"].nunique() > 1 else None,
+        errorbar=interval if band and group["seed"].nunique() > 1 else None,
         ax=ax,
         label=seen.label,
         color=seen.colour,
@@ -167,20 +213,26 @@ def mean_line(ax: Axes, group: pd.DataFrame, x: str, y: str, seen: Look, **more:
     )
 
 
-def shared_legend(figure: Figure) -> None:
+def shared_legend(figure: Figure, columns: int = 0) -> None:
     """One legend below all panels, of the lines in any of them."""
     handles: dict[str, Any] = {}
     for ax in figure.axes:
         lines, labels = ax.get_legend_handles_labels()
         handles |= dict(zip(labels, lines, strict=True))
+    wide = figure.get_figwidth() > COLUMN
     figure.legend(
         [*handles.values()],
         [*handles],
-        loc="upper center",
-        bbox_to_anchor=(0.5, 0),
-        ncols=min(len(handles), 5),
+        loc="outside lower center",
+        ncols=columns or min(len(handles), 5 if wide else 2),
         frameon=False,
     )
+
+
+def legend_below(ax: Axes, columns: int = 2) -> None:
+    """A panel's own legend, below it."""
+    look: dict[str, Any] = {"frameon": False, "columnspacing": 1.0, "handlelength": 2.8}
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.24), ncols=columns, **look)
 
 
 def one_per_seed(rows: pd.DataFrame, *by: str) -> pd.DataFrame:

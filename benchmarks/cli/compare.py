@@ -2,19 +2,25 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import tyro
 
 from benchmarks.cli.bringing import bring, write_beside
-from benchmarks.cli.options import FILTERS, RunOptions, parse_seeds, select
+from benchmarks.cli.brought import with_brought
+from benchmarks.cli.filters import FILTERS, select
+from benchmarks.cli.options import RunOptions, parse_seeds
+from benchmarks.cli.terminal import show
+from benchmarks.judge.submission import write_submission
 from benchmarks.judge.tables import markdown
-from benchmarks.judge.verdict import judge
+from benchmarks.judge.verdict import Verdict, judge
+from benchmarks.judge.verdict_file import to_json
 from benchmarks.plan.comparison import DEFAULT, Candidate, get_comparison
 from benchmarks.plan.suites import cells_of
 from benchmarks.results.lookup import Results
-from benchmarks.results.store import Store
+from benchmarks.results.store import Store, warn
 from benchmarks.run import scheduler
-from benchmarks.run.methods import named, source_of
+from benchmarks.run.methods import method_files, named, source_of
 from lottery.core.command_line import run_command
 from lottery.core.errors import BadInput
 from lottery.search.registry import Method
@@ -26,8 +32,10 @@ class Options(RunOptions):
 
     method: tyro.conf.Positional[str] = ""
     """A Python file that registers one method, or the name of one that is installed."""
+    submission: Path | None = None
+    """Write the method's file, its verdict and its rows to this folder, for a leaderboard."""
     comparison: str = DEFAULT
-    """The frozen comparison, of benchmarks/plan/comparisons."""
+    """The frozen comparison, of benchmarks/plan/comparisons; or the path of a .toml file."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,7 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _main(options: Options) -> int:
     comparison = get_comparison(options.comparison)
-    preset = comparison.preset(options.preset)
+    baselines = {baseline.method for baseline in comparison.baselines}
+    mentioned = {"method": baselines, "dataset": {comparison.dataset}}
+    preset = with_brought(options, comparison.preset(options.preset), mentioned)
     seeds = parse_seeds(options.seeds) or preset.seeds
     job = options.job(preset.precision)
     if not options.method:
@@ -50,13 +60,33 @@ def _main(options: Options) -> int:
         print(scheduler.list_cells(cells, Store(path).within_reach(), job))
         return 0
     status = bring(path, cells, everything, job)
-    verdict = judge(comparison, preset, candidate, Results(Store(path), seeds))
-    folder = path.with_suffix("")
-    text = markdown(verdict.sections)
-    write_beside(folder / f"{candidate.name}.md", text)
-    write_beside(folder / f"{candidate.name}.csv", verdict.csv())
-    print(text)
+    verdict = judge(comparison, preset, candidate, Results(Store(path), seeds), cells)
+    stem = path.with_suffix("") / candidate.name
+    if verdict.points:
+        _write(stem, verdict)
+    show(verdict.sections, stem.with_name(f"{stem.name}.md"))
+    if options.submission:
+        _submit(options.submission, verdict, status)
     return status
+
+
+def _write(stem: Path, verdict: Verdict) -> None:
+    """A verdict for people, for the figure and for programs."""
+    for suffix, text in {
+        "md": markdown(verdict.sections),
+        "csv": verdict.csv(),
+        "json": to_json(verdict),
+    }.items():
+        write_beside(stem.with_name(f"{stem.name}.{suffix}"), text)
+
+
+def _submit(folder: Path, verdict: Verdict, status: int) -> None:
+    if status:
+        warn(f"{folder} was not written: not every cell has a result")
+        return
+    file = method_files.get(verdict.candidate.name)
+    write_submission(folder, verdict, file.text if file else None)
+    print(f"submission: {folder}")
 
 
 def candidate_of(method: Method, comparison: str) -> Candidate:

@@ -82,8 +82,7 @@ class Source:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; exit status 0, or 2 with what is wrong and nothing written."""
-    given = sys.argv[2:] if arguments is None else arguments
-    return run_command(_main, Options, "python -m benchmarks merge", given)
+    return run_command(_main, Options, "python -m benchmarks merge", arguments)
 
 
 def _main(options: Options) -> int:

@@ -1,20 +1,15 @@
 """The command line."""
 
-import math
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
-from importlib import import_module
 from pathlib import Path
-from typing import Any, TypeVar
 
 import tyro
 
-from benchmarks.plan.cell import Cell
-from benchmarks.run.job import Job
-from lottery.core.errors import BadInput, check_name, shown
+from benchmarks.run.job import Brought, Job
+from lottery.core.errors import BadInput, shown
 
 
 @dataclass(frozen=True)
@@ -22,11 +17,12 @@ class RunOptions:
     """What every command that runs cells takes."""
 
     preset: str = "demo"
-    """Scale: demo (bundled digits, minutes on a CPU), quick (real data, shortened) or paper."""
+    """Scale: demo (bundled digits, minutes on a CPU), quick (real data, shortened) or paper; or the
+    path of a .toml file based on one of them."""
     seeds: tuple[str, ...] = ()
-    """Seeds, e.g. 0 1 2; the preset's own where none are given."""
+    """Seeds, e.g. 0 1 2 or 0,1,2; the preset's own where none are given."""
     only: tuple[str, ...] = ()
-    """Only cells that match, e.g. method=cts density=0.018 paper=cts."""
+    """Only cells that match, e.g. method=cts sparsity=98.2 paper=cts, or density=1.8%."""
     device: str = "auto"
     """auto, cpu or cuda."""
     precision: str = "preset"
@@ -43,6 +39,18 @@ class RunOptions:
     """How long a method of a file or a package may take to draw one ticket, e.g. 90s or 2h."""
     time_budget: str = ""
     """Stop cleanly after this long, e.g. 9m, 90s or 2h; all that is finished is kept."""
+    plugin: tyro.conf.UseAppendAction[tuple[Path, ...]] = ()
+    """A Python file with a method, or with models and datasets; may be given several times."""
+    dataset_folder: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """NAME=DIR: a folder of pictures as a dataset: train/ and val/ or test/, with a folder for each
+    class; may be given several times."""
+    image_size: int = 0
+    """Side of the images of --dataset-folder; as the pictures are where it is not given."""
+    model: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """The model that is run in place of the papers', also timm:NAME or torchvision:NAME; or
+    PAPERS=NAME, in place of one of theirs; may be given several times."""
+    dataset: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """The dataset that is run in place of the papers', likewise."""
     list: bool = False
     """Print the cells, their estimated cost and which are done; run nothing."""
 
@@ -60,7 +68,24 @@ class RunOptions:
             parse_duration(self.time_budget),
             parse_jobs(self.jobs),
             parse_duration(self.cell_limit, "cell limit") or 86400.0,
+            self.brought(),
         )
+
+    def brought(self) -> Brought:
+        """The files and folders that are brought along.
+
+        Raises:
+            BadInput: no NAME=DIR, the same name twice, or a negative size.
+        """
+        folders: dict[str, Path] = {}
+        for text in self.dataset_folder:
+            name, equals, folder = text.partition("=")
+            if not (name and equals and folder) or name in folders:
+                raise BadInput(f"--dataset-folder takes NAME=DIR, each name once, not {text!r}")
+            folders[name] = Path(folder)
+        if self.image_size < 0:
+            raise BadInput(f"--image-size {self.image_size} is not a number of pixels")
+        return Brought(self.plugin, folders, self.image_size)
 
 
 @dataclass(frozen=True)
@@ -72,11 +97,12 @@ class Options(RunOptions):
 
 
 def parse_seeds(texts: Sequence[str]) -> tuple[int, ...]:
-    """Seeds as integers.
+    """Seeds as integers, separated by blanks or commas.
 
     Raises:
         BadInput: one is not a whole number, or negative.
     """
+    texts = [text for given in texts for text in re.split(r"[,\s]+", given) if text] or list(texts)
     for text in texts:
         if not re.fullmatch(r"[0-9]{1,18}", text):
             raise BadInput(f"seed {shown(text)} is not a whole number of at least 0")
@@ -108,81 +134,3 @@ def parse_jobs(text: str) -> int | None:
     if not re.fullmatch(r"[1-9][0-9]{0,8}", text):
         raise BadInput(f"--jobs {shown(text)} is neither auto nor a whole number of at least 1")
     return int(text)
-
-
-FILTERS: dict[str, Callable[[Cell], Any]] = {
-    "paper": lambda cell: cell.paper,
-    "table": lambda cell: cell.table,
-    "method": lambda cell: cell.method,
-    "model": lambda cell: cell.model,
-    "dataset": lambda cell: cell.dataset,
-    "ablation": lambda cell: cell.ablation,
-    "pruned_at": lambda cell: cell.pruned_at,
-    "density": lambda cell: cell.density,
-    "seed": lambda cell: cell.seed,
-    "objective": lambda cell: _option(cell, "objective"),
-    "gradient_step": lambda cell: _option(cell, "gradient_step"),
-    "search": lambda cell: _option(cell, "search"),
-}
-
-
-def _option(cell: Cell, name: str) -> Any:
-    # Defaults stand in the methods' signatures, and those need torch: imported only when asked for.
-    return import_module("benchmarks.run.methods").option(cell, name)
-
-
-T = TypeVar("T")
-
-
-def select(
-    cells: Sequence[T], only: Sequence[str], filters: Mapping[str, Callable[[T], Any]]
-) -> list[T]:
-    """The cells that match every name=value of --only; equal names are alternatives.
-
-    Args:
-        filters: what a cell's value of each name is.
-
-    Raises:
-        BadInput: a condition that is malformed, that names nothing known, or that no cell meets.
-    """
-    wanted: dict[str, list[str]] = {}
-    for condition in only:
-        name, equals, value = condition.partition("=")
-        if not equals:
-            raise BadInput(f"--only takes name=value, got {condition!r}")
-        check_name("--only name", name, list(filters))
-        wanted.setdefault(name, []).append(value)
-        _check_value(name, value, [filters[name](cell) for cell in cells])
-    found = [
-        cell
-        for cell in cells
-        if all(any(_matches(filters[name](cell), v) for v in vs) for name, vs in wanted.items())
-    ]
-    if not found:
-        raise BadInput(f"no cell matches {' '.join(only)} together")
-    return found
-
-
-def _check_value(name: str, value: str, actual: Sequence[Any]) -> None:
-    if name == "density":
-        try:
-            density = float(value)
-        except ValueError:
-            raise BadInput(f"density {value!r} is not a number") from None
-        if not 0 < density <= 1:
-            raise BadInput(f"density {value} is outside (0, 1]")
-    present = sorted({_shown(each) for each in actual})
-    if not any(_matches(each, value) for each in actual):
-        near = get_close_matches(value, present, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]}? " if near else ""
-        raise BadInput(f"no cell with {name} {value!r}: {hint}here are {', '.join(present)}")
-
-
-def _shown(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value) or "(none)"
-
-
-def _matches(actual: Any, value: str) -> bool:
-    if isinstance(actual, float):
-        return math.isclose(actual, float(value), rel_tol=5e-3)
-    return str(actual) == value

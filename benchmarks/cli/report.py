@@ -25,9 +25,10 @@ from benchmarks.results.columns import HEADER, ROWS
 from benchmarks.results.lookup import Results
 from benchmarks.results.provenance import commit
 from benchmarks.results.store import Row, Store, warn
+from lottery.core.choices import PRUNED_AT
 from lottery.core.command_line import run_command
 from lottery.core.csv_table import DamagedFile, Schema, matching, read_csv
-from lottery.core.errors import BadInput
+from lottery.core.errors import BadInput, check_name
 from lottery.core.files import sweep, write_text
 
 # The columns of a row that say most, first.
@@ -139,7 +140,8 @@ def _candidate(path: Path) -> Candidate | None:
     for row in rows:
         if row["candidate"] == "True":
             checked = row["checked"] == "True"
-            return Candidate(row["method"], row["pruned_at"], row["source"], checked)
+            place = check_name("pruned_at", row["pruned_at"], PRUNED_AT)
+            return Candidate(row["method"], place, row["source"], checked)
     return None
 
 
@@ -158,7 +160,7 @@ def _comparison_part(
         if (row["method"], row["source"]) == (candidate.name, candidate.source)
     ]
     seeds = _seeds(rows) or preset.seeds
-    verdict = judge(comparison, preset, candidate, Results(store, seeds))
+    verdict = judge(comparison, preset, candidate, Results(store, seeds), asked=())
     return Part(
         f"{preset_name}-{comparison.name}-{candidate.name}",
         f"{candidate.name} in {comparison.name}, {preset_name}",
@@ -187,15 +189,18 @@ def _figures(path: Path) -> list[str]:
     ]
 
 
-def html(parts: Sequence[Part]) -> str:
+ABOUT = f"Rows of protocol {PROTOCOL}. Accuracy is that of the last epoch on the test set."
+
+
+def html(parts: Sequence[Part], title: str = "Lottery tickets: results", about: str = ABOUT) -> str:
     """The parts as one page that needs nothing else."""
     template = Environment(autoescape=True).from_string(
         files("benchmarks.cli").joinpath("report.html").read_text("utf-8")
     )
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes")
     return template.render(
-        title="Lottery tickets: results",
-        about=f"Rows of protocol {PROTOCOL}. Accuracy is that of the last epoch on the test set.",
+        title=title,
+        about=about,
         parts=parts,
         look=_look,
         footer=f"lottery-benchmarks {version('lottery-benchmarks')}, commit {commit()}, {now}",

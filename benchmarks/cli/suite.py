@@ -4,8 +4,11 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from benchmarks.cli.bringing import bring, write_beside
-from benchmarks.cli.options import FILTERS, Options, parse_seeds, select
-from benchmarks.judge.tables import render
+from benchmarks.cli.brought import with_brought
+from benchmarks.cli.filters import FILTERS, select
+from benchmarks.cli.options import Options, parse_seeds
+from benchmarks.cli.terminal import show
+from benchmarks.judge.tables import markdown, sections
 from benchmarks.plan.presets import get_preset
 from benchmarks.plan.suites import NAMES, cells_of, get_suite
 from benchmarks.results.lookup import Results
@@ -26,6 +29,7 @@ def _main(options: Options) -> int:
     preset = get_preset(options.preset).for_suite(options.suite)
     if options.suite == "throughput":  # measures steps, not cells
         return int(import_module("benchmarks.cli.throughput").run(options, preset))
+    preset = with_brought(options, preset)
     blocks = get_suite(options.suite, preset)
     seeds = parse_seeds(options.seeds) or preset.seeds
     everything = cells_of(blocks, seeds)
@@ -38,7 +42,7 @@ def _main(options: Options) -> int:
         print(scheduler.list_cells(cells, Store(path).within_reach(), job))
         return 0
     status = bring(path, cells, everything, job)
-    table = render(blocks, Results(Store(path), seeds), preset)
-    write_beside(path.with_suffix(".md"), table)
-    print(table)
+    found = sections(blocks, Results(Store(path), seeds), preset)
+    write_beside(path.with_suffix(".md"), markdown(found))
+    show(found, path.with_suffix(".md"))
     return status

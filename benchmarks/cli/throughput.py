@@ -9,9 +9,11 @@ from typing import Any
 
 import pandas as pd
 import torch
-from tqdm import tqdm
+from rich.console import Console
+from rich.progress import track
 
-from benchmarks.cli.options import Options, select
+from benchmarks.cli.filters import select
+from benchmarks.cli.options import Options
 from benchmarks.plan.cell import PROTOCOL
 from benchmarks.plan.place import dataset_of
 from benchmarks.plan.presets import Preset
@@ -21,6 +23,7 @@ from benchmarks.run.estimate import forward_flops
 from benchmarks.run.runtime import tuned_processor
 from benchmarks.throughput.roofline import peak_memory, reset_peak_memory, roofline_seconds
 from benchmarks.throughput.workloads import GATES, WORKLOADS, Task, seconds_per_step
+from lottery.core.choices import Precision
 from lottery.core.csv_table import TEXT, Schema, number, read_csv
 from lottery.core.errors import BadInput
 from lottery.core.files import lock_file, require_writable, write_text
@@ -65,6 +68,8 @@ def run(options: Options, preset: Preset) -> int:
     Raises:
         BadInput: nothing was measured; the text is one line.
     """
+    if options.plugin or options.model or options.dataset or options.dataset_folder:
+        raise BadInput("throughput measures the suite's models on the papers' data: no others")
     if options.seeds or options.time_budget or options.jobs != "auto":
         raise BadInput("throughput measures steps: it takes no --seeds, --jobs or --time-budget")
     device = choose_device(options.device)
@@ -78,7 +83,7 @@ def run(options: Options, preset: Preset) -> int:
     path = options.results / preset.name / "throughput.csv"
     require_writable("results", path.parent)
     rows = pd.DataFrame()
-    for group in tqdm(list(_by_task(points)), desc="throughput", unit="task"):
+    for group in track(list(_by_task(points)), "throughput", console=Console(stderr=True)):
         measured = pd.DataFrame(_measure(group, device, precision))
         with lock_file(path.with_name(f".{path.name}.lock")):
             rows = _merged(path, measured)
@@ -110,7 +115,7 @@ def _by_task(points: Iterable[Point]) -> Iterator[list[Point]]:
 
 
 def _measure(
-    points: Sequence[Point], device: torch.device, precision: str
+    points: Sequence[Point], device: torch.device, precision: Precision
 ) -> Iterator[dict[str, Any]]:
     """The rows of one model and batch size: the engine's step and the plain one in turn."""
     first, facts = points[0], DATASETS[points[0].dataset]

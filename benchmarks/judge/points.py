@@ -1,22 +1,15 @@
-"""Where a method stands among others: points and differences, from the rows of a comparison."""
+"""Where methods stand: one point for each at each density, from the rows of a comparison."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import mean
-from typing import Literal
 
-from benchmarks.judge.statistics import FEW, UNCLEAR, holm, paired, paired_p
 from benchmarks.plan.block import Line
 from benchmarks.plan.cell import PROTOCOL
 from benchmarks.plan.comparison import Candidate
 from benchmarks.results.store import Row
-from lottery.core.summary import LEVEL, interval
-
-# In the order in which a summary counts them.
-Outcome = Literal[
-    "better", "worse", "not told apart", "equal on every seed", "not enough seeds to tell"
-]
+from lottery.core.choices import PrunedAt
+from lottery.core.summary import interval
 
 
 @dataclass(frozen=True)
@@ -38,7 +31,7 @@ class Point:
     method: str
     objective: str
     options: str
-    pruned_at: str
+    pruned_at: PrunedAt
     source: str
     model: str
     dataset: str
@@ -55,26 +48,6 @@ class Point:
     by_seed: Mapping[int, float]
     checked: bool
     protocol: int = PROTOCOL
-
-
-@dataclass(frozen=True)
-class Difference:
-    """The candidate minus one baseline at one density, paired by seed, in points.
-
-    Attributes:
-        p: corrected for the number of comparisons; NaN where the test is not defined.
-        outcome: the candidate's; see `_outcome`.
-    """
-
-    baseline: str
-    model: str
-    density: float
-    seeds: int
-    mean: float
-    low: float
-    high: float
-    p: float
-    outcome: Outcome
 
 
 def points_of(tickets: Iterable[tuple[Line, list[Row]]], candidate: Candidate) -> list[Point]:
@@ -127,35 +100,3 @@ def _on_front(point: Point, points: Iterable[Point]) -> bool:
         for other in points
         if (other.model, other.density) == (point.model, point.density)
     )
-
-
-def compare(points: Sequence[Point]) -> tuple[Difference, ...]:
-    """The candidate against every baseline at every density, p-values corrected for all of them."""
-    found = [
-        _difference(mine, other)
-        for mine in points
-        if mine.candidate
-        for other in points
-        if not other.candidate and (other.model, other.density) == (mine.model, mine.density)
-    ]
-    corrected = holm({str(i): d.p for i, d in enumerate(found) if not math.isnan(d.p)})
-    found = [replace(d, p=corrected.get(str(i), math.nan)) for i, d in enumerate(found)]
-    return tuple(replace(d, outcome=_outcome(d)) for d in found)
-
-
-def _difference(mine: Point, other: Point) -> Difference:
-    values = paired(mine.by_seed, other.by_seed)
-    centre, low, high = interval(values) if values else (math.nan, math.nan, math.nan)
-    p = paired_p(values, "two-sided")
-    return Difference(other.label, mine.model, mine.density, len(values), centre, low, high, p, FEW)
-
-
-def _outcome(difference: Difference) -> Outcome:
-    """By the corrected p-value. A difference whose interval alone excludes zero would be told with
-    more seeds; without spread or with one seed there is no test."""
-    if not math.isnan(difference.p):
-        if difference.p < LEVEL:
-            return "better" if difference.mean > 0 else "worse"
-        return FEW if difference.low > 0 or difference.high < 0 else UNCLEAR
-    same = difference.seeds > 1 and difference.mean == 0
-    return "equal on every seed" if same else FEW

@@ -8,7 +8,7 @@ from typing import Literal
 from benchmarks.judge.statistics import FEW, UNCLEAR, paired, paired_p
 from lottery.core.summary import LEVEL
 
-Passes = Literal["yes", "no", "not told apart", "not enough seeds to tell"]
+Passes = Literal["yes", "no", "indistinguishable", "not enough seeds to tell"]
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def check(ticket: Mapping[int, float], ablations: Mapping[str, Mapping[int, floa
         ticket: accuracy by seed.
         ablations: the same for each ablation, by name.
     """
-    differences = {name: paired(ticket, values) for name, values in ablations.items()}
+    differences = {name: [*paired(ticket, values).values()] for name, values in ablations.items()}
     gains = {name: mean(found) for name, found in differences.items() if found}
     if not ablations or any(map(_too_few, differences.values())):
         return SanityCheck(FEW, gains, {})

@@ -3,9 +3,10 @@
 import hashlib
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal
 
+from lottery.core.choices import PrunedAt
 from lottery.core.initialisation import Initialisation
 from lottery.training.recipe import Recipe
 
@@ -24,7 +25,7 @@ PLACE = ("suite", "paper", "table", "preset", "variant")
 # among them only so that stages keep the keys that they have.
 TASK = (
     *("model", "dataset", "seed", "initialisation", "validation", "trajectory"),
-    *("recipe", "protocol"),
+    *("recipe", "protocol", "model_source", "dataset_source"),
 )
 
 
@@ -51,6 +52,9 @@ class Cell:
             of every objective too); None for what the method is made for: "drawn" for a strong one
             and one that trains weights of its own, else "trained".
         source: hash of the method's code where it is not part of the suite; empty where it is.
+        model_source: likewise of the model's code.
+        dataset_source: hash of the images, labels and augmentation of a dataset that is not part of
+            the suite; empty where it is.
     """
 
     suite: str
@@ -61,7 +65,7 @@ class Cell:
     model: str
     dataset: str
     density: float | None
-    pruned_at: str
+    pruned_at: PrunedAt
     seed: int = 0
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)
     ablation: str = "none"
@@ -73,6 +77,8 @@ class Cell:
     trajectory: bool = False
     source: str = ""
     variant: str = ""
+    model_source: str = ""
+    dataset_source: str = ""
 
     @property
     def drawn_at(self) -> str:
@@ -114,12 +120,12 @@ class Cell:
 
 def without_defaults(thing: Any, leave_out: Collection[str] = ()) -> dict[str, Any]:
     """A dataclass's fields without those at their default: a field added later changes no hash."""
-    values = asdict(thing)
     kept = {}
     for f in fields(thing):
         default = f.default if f.default_factory is MISSING else f.default_factory()
-        if f.name not in leave_out and getattr(thing, f.name) != default:
-            kept[f.name] = values[f.name]
+        value = getattr(thing, f.name)
+        if f.name not in leave_out and value != default:
+            kept[f.name] = value
     return kept
 
 
@@ -127,3 +133,8 @@ def content_hash(content: Mapping[str, Any]) -> str:
     """Hash of a JSON-like configuration: 16 hexadecimal digits."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def source_hash(code: bytes) -> str:
+    """Hash of a file of code, as `source` has a method's."""
+    return hashlib.sha256(code).hexdigest()[:16]

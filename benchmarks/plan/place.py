@@ -8,6 +8,7 @@ from benchmarks.plan.cell import Cell, Judged
 from benchmarks.plan.presets import Preset
 from benchmarks.plan.printed import Printed, printed_values
 from lottery.core.catalogue import known
+from lottery.core.choices import PrunedAt
 from lottery.core.errors import BadInput
 from lottery.core.initialisation import Initialisation
 from lottery.training.recipe import Recipe
@@ -46,7 +47,7 @@ class Place:
         self,
         method: str,
         density: float | None,
-        pruned_at: str,
+        pruned_at: PrunedAt,
         variant: str = "",
         **options: Any,
     ) -> Cell:
@@ -67,7 +68,7 @@ class Place:
         self,
         method: str,
         density: float | None,
-        pruned_at: str,
+        pruned_at: PrunedAt,
         variant: str = "",
         **options: Any,
     ) -> Line:
@@ -88,7 +89,7 @@ class Place:
         self,
         method: str,
         density: float | None,
-        pruned_at: str,
+        pruned_at: PrunedAt,
         recipe: Recipe,
         variant: str = "",
         **options: Any,
@@ -108,6 +109,9 @@ class Place:
             recipe=recipe,
             judged=self.judged,
             variant=variant,
+            source=self.preset.source("method", method),
+            model_source=self.preset.source("model", settings.model),
+            dataset_source=self.preset.source("dataset", settings.dataset),
         )
 
     def edge_popup(self, density: float, method: str = "edge_popup") -> Cell:

@@ -1,19 +1,22 @@
-"""Presets: how far a suite is scaled down, read from presets.toml."""
+"""Presets: how far a suite is scaled down, read from presets.toml or a file of the user's."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Any
 
-from benchmarks.plan.toml_file import PRESET, read_toml, table_of
+from benchmarks.plan.toml_file import OWN_PRESET, PRESET, read_toml, table_of
 from lottery.core.errors import BadInput, check_name
+from lottery.core.registry import check_registered_name
 from lottery.training.recipe import Recipe
 
 Options = Mapping[str, Any]
 # Tables that list a figure's panels: they replace those of what a preset or suite is based on.
 PANELS = ("grid", "densities", "lambdas", "throughput")
+EVERY = "*"  # in place of a paper's name: every model, or dataset, that nothing else stands in for
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Preset:
         description: one line for people.
         seeds: run where none are asked for.
         precision: "float32", "bfloat16" or "auto".
-        datasets, models: what stands in for those of the papers.
+        datasets, models: what stands in for those of the papers; see EVERY.
         recipe: how tickets are trained, by model; a model that is not here is never trained.
         options: by method; a table among them holds those for the model of its name.
         grid: powers of 0.8 in sparsity-accuracy figures, by model.
@@ -49,6 +52,10 @@ class Preset:
         throughput: batch sizes by model, for the throughput suite.
         suites: by suite, what differs there; in the words of presets.toml.
         own_options: those of the suite that the preset was made for, like `options`.
+        own_recipes: that models bring, by their own name; on top of `recipe`.
+        sources: hashes of methods, models and datasets that are not part of the suite, by kind and
+            name.
+        scale: the preset that it is made from, where a user made it.
     """
 
     name: str
@@ -65,12 +72,57 @@ class Preset:
     throughput: Mapping[str, list[int]] = field(default_factory=dict)
     suites: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     own_options: Mapping[str, Options] = field(default_factory=dict)
+    own_recipes: Mapping[str, Recipe] = field(default_factory=dict)
+    sources: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    scale: str = ""
+
+    def model_for(self, model: str) -> str:
+        """What is run in place of a paper's model."""
+        return self.models.get(model, self.models.get(EVERY, model))
+
+    def dataset_for(self, dataset: str) -> str:
+        """What is run in place of a paper's dataset."""
+        return self.datasets.get(dataset, self.datasets.get(EVERY, dataset))
+
+    def source(self, kind: str, name: str) -> str:
+        """Hash of a "method", "model" or "dataset"; empty for one of the suite."""
+        return self.sources.get((kind, name), "")
 
     def for_suite(self, name: str) -> "Preset":
         """The preset with what it says for one suite on top of what it says for all."""
         table = dict(self.suites.get(name, {}))
         own = table.pop("options", {})
         return replace(self, own_options=own, **_on_top(self, table, keep=self.recipe))
+
+    def knowing(
+        self, sources: Mapping[tuple[str, str], str], recipes: Mapping[str, Recipe]
+    ) -> "Preset":
+        """The preset with hashes of what is not of the suite, and recipes that models bring."""
+        return replace(
+            self,
+            sources={**self.sources, **sources},
+            own_recipes={**self.own_recipes, **recipes},
+        )
+
+    def standing_in(self, models: Mapping[str, str], datasets: Mapping[str, str]) -> "Preset":
+        """The preset with other models and datasets in place of the papers', under another name,
+        which says which."""
+        names = list(dict.fromkeys((*models.values(), *datasets.values())))
+        if not names:
+            return self
+        changes = [
+            f"{name} in place of its {what}"
+            for what, stands in (("models", models), ("data", datasets))
+            for name in dict.fromkeys(stands.values())
+        ]
+        return replace(
+            self,
+            name="-".join([self.name, *(name.replace(":", "-") for name in names)]),
+            description=f"{self.description}; here {', '.join(changes)}",
+            scale=self.scale or self.name,
+            models=_replaced(self.models, models),
+            datasets=_replaced(self.datasets, datasets),
+        )
 
     def options_named(self, method: str) -> set[str]:
         """Names of the method's options that the preset sets, for any model."""
@@ -89,12 +141,9 @@ class Preset:
         for layer in (self.options.get(method, {}), self.own_options.get(method, {})):
             options |= {k: v for k, v in layer.items() if not isinstance(v, Mapping)}
             options |= layer.get(model, {})
-        return Settings(
-            self.models.get(model, model),
-            self.datasets.get(dataset, dataset),
-            options,
-            self.recipe.get(model),
-        )
+        own = self.model_for(model)
+        recipe = self.own_recipes.get(own, self.recipe.get(model))
+        return Settings(own, self.dataset_for(dataset), options, recipe)
 
 
 @cache
@@ -114,7 +163,31 @@ def presets_of(file: Traversable) -> dict[str, Preset]:
     return read_presets(tables, str(file))
 
 
-def read_presets(tables: Mapping[str, Mapping[str, Any]], where: str) -> dict[str, Preset]:
+def preset_of(path: Path, above: Mapping[str, Preset]) -> Preset:
+    """The preset that a file of the user's is, called as the file is; it trains the models that the
+    preset trains which it is based on, and those that it names.
+
+    Args:
+        above: those that it may be based on.
+
+    Raises:
+        BadInput: it cannot be read, or is no preset; the text names the file and the key.
+    """
+    table, name = read_toml(path), path.stem
+    OWN_PRESET(table, str(path))
+    check_registered_name("preset", name)
+    if name in above:
+        raise BadInput(f"{path}: {name} is a preset already; call the file otherwise")
+    check_name(f"preset in {path}, based_on", table["based_on"], above)
+    base = above[table["based_on"]]
+    recipe = {**{model: {} for model in base.recipe}, **table.get("recipe", {})}
+    preset = read_presets({name: {**table, "recipe": recipe}}, str(path), above)[name]
+    return replace(preset, scale=base.scale or base.name)
+
+
+def read_presets(
+    tables: Mapping[str, Mapping[str, Any]], where: str, above: Mapping[str, Preset] | None = None
+) -> dict[str, Preset]:
     """Presets from their tables in a TOML file, each below the one that it is based on.
 
     Recipes add up with those of that preset, model by model, but only models that a preset names
@@ -122,12 +195,13 @@ def read_presets(tables: Mapping[str, Mapping[str, Any]], where: str) -> dict[st
 
     Args:
         where: they stand, for messages.
+        above: presets of elsewhere that they may be based on too.
 
     Raises:
         UnknownName: one is based on a preset that is not above it.
         BadInput: a recipe that cannot be, or no precision.
     """
-    found: dict[str, Preset] = {}
+    found = dict(above or {})
     for name, table in tables.items():
         base, content = Preset(name, "", (), ""), dict(table)
         if (above := content.pop("based_on", None)) is not None:
@@ -143,7 +217,12 @@ def read_presets(tables: Mapping[str, Mapping[str, Any]], where: str) -> dict[st
         if not preset.precision:
             raise BadInput(f"{where}, presets.{name}: the key 'precision' is missing")
         found[name] = preset
-    return found
+    return {name: found[name] for name in tables}
+
+
+def _replaced(before: Mapping[str, str], changes: Mapping[str, str]) -> dict[str, str]:
+    """What stands in for what, after changes: one for every name puts the others aside."""
+    return {**({} if EVERY in changes else before), **changes}
 
 
 def _on_top(
@@ -169,10 +248,15 @@ def _on_top(
 
 
 def adapted(recipe: Recipe, choices: Mapping[str, Any]) -> Recipe:
-    """A recipe with other choices; with another length the rewind point moves in proportion."""
-    if "epochs" in choices and recipe.rewind_epochs:
-        rewind = recipe.rewind_epochs * choices["epochs"] / recipe.epochs
-        choices = {"rewind_epochs": rewind, **choices}
+    """A recipe with other choices; with another length the rewind point and the warm-up move in
+    proportion."""
+    if "epochs" in choices:
+        before, after = recipe.epochs, choices["epochs"]
+        parts = {name: getattr(recipe, name) for name in ("rewind_epochs", "warmup_epochs")}
+        moved = {name: part * after / before for name, part in parts.items() if part}
+        choices = {**moved, **choices}
+    if "milestones" in choices:
+        choices = {**choices, "milestones": tuple(choices["milestones"])}
     return replace(recipe, **choices)
 
 
@@ -187,10 +271,13 @@ def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
 
 
 def get_preset(name: str) -> Preset:
-    """A preset by name.
+    """A preset by name, or by the path of a .toml file.
 
     Raises:
         UnknownName: no such preset.
+        BadInput: the file is no preset.
     """
     presets = load_presets()
+    if name.endswith(".toml"):
+        return preset_of(Path(name), presets)
     return presets[check_name("preset", name, list(presets))]

@@ -12,7 +12,8 @@ SUITES: dict[str, Suite] = {}
 def suite(blocks: Suite) -> Suite:
     """Register a function as the suite of its name, with dashes for underscores.
 
-    It takes a preset that is already the suite's own, and returns what the suite shows.
+    It takes a preset that is already the suite's own, and returns what the suite shows. `make help`
+    prints the one line of its docstring.
 
     Raises:
         ValueError: the name is taken.

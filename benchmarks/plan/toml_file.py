@@ -6,6 +6,7 @@ from dataclasses import fields
 from importlib.resources.abc import Traversable
 from typing import Any
 
+from lottery.core.choices import PRECISIONS, PRUNED_AT
 from lottery.core.errors import BadInput, check_name, shown
 from lottery.training.recipe import Recipe
 
@@ -116,7 +117,7 @@ RECIPE = record({f.name: _kind_of(f.default) for f in fields(Recipe)})
 _PRESET: dict[str, Check] = {
     "description": TEXT,
     "seeds": list_of(COUNT, least=1),
-    "precision": one_of("float32", "bfloat16", "auto"),
+    "precision": one_of(*PRECISIONS, "auto"),
     "datasets": table_of(NAME),
     "models": table_of(NAME),
     "grid": table_of(list_of(COUNT)),
@@ -129,11 +130,15 @@ _PRESET: dict[str, Check] = {
 PRESET = record(
     {**_PRESET, "based_on": NAME, "suites": table_of(record(_PRESET))}, ("description", "seeds")
 )
+# A preset that is a file of its own: what it does not say is as in the one that it is based on.
+OWN_PRESET = record(
+    {**_PRESET, "based_on": NAME, "suites": table_of(record(_PRESET))}, ("based_on",)
+)
 BASELINE = record(
     {
         "label": NAME,
         "method": NAME,
-        "pruned_at": one_of("init", "rewind"),
+        "pruned_at": one_of(*PRUNED_AT),
         "options": table_of(any_scalar),
     },
     ("label", "method", "pruned_at"),

@@ -9,7 +9,7 @@ import json
 import multiprocessing
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from functools import cache
@@ -21,17 +21,19 @@ from torch import Tensor
 
 from benchmarks.plan.cell import Cell
 from benchmarks.run import method_process
-from benchmarks.run.closed_test_set import DATA_FILES, RuleBroken
-from benchmarks.run.method_process import Code, Errand
+from benchmarks.run.closed_test_set import RuleBroken, data_files, inodes_of
+from benchmarks.run.code import Code
+from benchmarks.run.method_process import Errand
 from benchmarks.run.stages import StageKeeper
 from benchmarks.run.watch import Stopped, Watch
 from benchmarks.run.wire import Message, Tensors, receive, send
-from lottery.core.errors import BadInput, shown
+from lottery.core.choices import PRUNED_AT
+from lottery.core.errors import BadInput, check_name, shown
 from lottery.core.mask import Mask
 from lottery.core.network import Network
 from lottery.core.result import Log, Result
 from lottery.data.batches import Data
-from lottery.data.datasets import digits_file
+from lottery.data.streaming import StreamedData
 from lottery.search.registry import Method, no_check, no_plan
 from lottery.training.loop import Resumable
 from lottery.training.recipe import Recipe
@@ -120,22 +122,28 @@ def _line(text: object) -> str:
 # --- what a method is ---------------------------------------------------------------------------
 
 
-def described(code: Code) -> Method:
-    """A method, without its code: it draws in a process of its own.
+Registered = Mapping[str, Sequence[str]]  # names of what a file registers, by kind
+
+
+def contents_of(code: Code) -> Method | Registered:
+    """What a file registers: one method, without its code, which draws in a process of its own; or
+    models and datasets, by name.
 
     Raises:
-        BadInput: its file does not load, or registers no method.
+        BadInput: it does not load, or registers nothing, or more than one method.
     """
     process = _asked(code)
     try:
         facts, _ = process.receive(_within(ANSWER_SECONDS))
+        if facts["kind"] == "plug-in":
+            return {kind: [str(n) for n in facts[kind]] for kind in ("model", "dataset")}
         options = dict(facts["options"])
         return Method(
             str(facts["name"]),
             _signed(options, runner=bool(facts["runner"])),
             facts["strong"] is True,
             facts["own_weights"] is True,
-            str(facts["pruned_at"]),
+            check_name("pruned_at", str(facts["pruned_at"]), PRUNED_AT),
             facts["sets_density"] is True,
             _plan_of(code) if facts["plans"] else no_plan,
             _check_of(code) if facts["checks"] else no_check,
@@ -148,6 +156,21 @@ def described(code: Code) -> Method:
         raise BadInput(f"{code.path} does not load: it said {error!r}") from error
     finally:
         process.end()
+
+
+def described(code: Code) -> Method:
+    """The method of a file.
+
+    Raises:
+        BadInput: its file does not load, or does not register exactly one method.
+    """
+    found = contents_of(code)
+    if isinstance(found, Method):
+        return found
+    kind = "model" if found["model"] else "dataset"
+    raise BadInput(
+        f"{code.path} registers the {kind} {found[kind][0]!r} and no method; give it as --plugin"
+    )
 
 
 def _asked(code: Code) -> MethodProcess:
@@ -299,13 +322,7 @@ class Drawing:
                 self._end = time.monotonic() + self._limit
                 process.receive(self._check)
                 process.send(
-                    {"kind": "given"},
-                    weights=weights,
-                    rest=self._dense.rest,
-                    images=data.images,
-                    labels=data.labels,
-                    mean=data._mean,
-                    std=data._std,
+                    {"kind": "given"}, weights=weights, rest=self._dense.rest, **_images(data)
                 )
             yield process
         finally:
@@ -376,6 +393,13 @@ class Drawing:
         )
 
 
+def _images(data: Data) -> Tensors:
+    """What a method's process gets of the training set; it streams pictures by itself."""
+    if isinstance(data, StreamedData):
+        return {}
+    return {"images": data.images, "labels": data.labels, "mean": data._mean, "std": data._std}
+
+
 def _log(log: Any) -> Log:
     """A log as the tables beside the rows take it.
 
@@ -392,23 +416,31 @@ def _log(log: Any) -> Log:
 
 
 def errand_of(
-    code: Code, cell: Cell, data: Data, dense: Network, start_step: int, data_root: Path
+    code: Code,
+    cell: Cell,
+    brought: tuple[Code, ...],
+    data: Data,
+    test: Data,
+    dense: Network,
+    start_step: int,
+    data_root: Path,
 ) -> Errand:
-    """What a method is told."""
+    """What a method is told.
+
+    Args:
+        test: which it is not to see.
+    """
+    pictures = data.pictures if isinstance(data, StreamedData) else None
+    held_out = inodes_of(test) if isinstance(test, StreamedData) else frozenset()
     return Errand(
         code,
+        brought,
         cell,
         data.dataset,
         str(dense.device),
         dense.precision,
         start_step,
         torch.get_num_threads(),
-        data_files(data_root),
+        data_files(data_root) | held_out,
+        pictures,
     )
-
-
-def data_files(root: Path) -> frozenset[tuple[int, int]]:
-    """Device and inode of the datasets' files below a folder, and of the digits'."""
-    named = [path for name in DATA_FILES for path in root.rglob(name)]
-    found = [path.stat() for path in (*named, digits_file()) if path.is_file()]
-    return frozenset((each.st_dev, each.st_ino) for each in found)

@@ -2,33 +2,37 @@
 
 import torch
 
+from lottery.core.choices import PRECISIONS, Precision
 from lottery.core.errors import BadInput, check_name
 
 
-def choose_device(name: str) -> torch.device:
+def choose_device(name: str, *, planned: bool = False) -> torch.device:
     """The device of --device; "auto" is CUDA where there is one.
+
+    Args:
+        planned: whether a GPU may be one that is not here.
 
     Raises:
         BadInput: CUDA is asked for and absent.
         UnknownName: no such device.
     """
     check_name("device", name, ["auto", "cpu", "cuda"])
-    if name == "cuda" and not torch.cuda.is_available():
+    if name == "cuda" and not (planned or torch.cuda.is_available()):
         raise BadInput("--device cuda was asked for, but torch sees no CUDA device here")
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(name)
 
 
-def choose_precision(name: str, device: torch.device) -> str:
+def choose_precision(name: str, device: torch.device) -> Precision:
     """float32 or bfloat16; "auto" takes bfloat16 where the processor computes in it.
 
     Raises:
         UnknownName: no such precision.
     """
-    check_name("precision", name, ["auto", "float32", "bfloat16"])
     if name != "auto":
-        return name
+        check_name("precision", name, ["auto", *PRECISIONS])
+        return check_name("precision", name, PRECISIONS)
     native = device.type == "cuda" or torch.cpu.get_capabilities().get("avx512_bf16", False)
     return "bfloat16" if native else "float32"
 

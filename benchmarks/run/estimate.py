@@ -2,7 +2,6 @@
 
 import math
 import time
-from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -10,6 +9,7 @@ import torch
 
 from benchmarks.plan.cell import Cell, without_defaults
 from benchmarks.run.methods import is_trained, methods
+from lottery.core.choices import Precision
 from lottery.data import DATASETS
 from lottery.models.zoo import build
 
@@ -31,7 +31,7 @@ class Piece:
     seconds: float
 
 
-def pieces(cell: Cell, device: torch.device, precision: str) -> list[Piece]:
+def pieces(cell: Cell, device: torch.device, precision: Precision) -> list[Piece]:
     """Pretraining, search and training of a cell, as far as each is needed."""
     recipe, method = cell.recipe, methods[cell.method]
     rewind = recipe.rewind_epochs if cell.drawn_at == "rewind" else 0.0
@@ -60,7 +60,7 @@ def _piece(
     batch_size: int,
     cell: Cell,
     device: torch.device,
-    precision: str,
+    precision: Precision,
 ) -> Piece:
     size = DATASETS[cell.dataset].train_size
     batch = min(batch_size, size)
@@ -68,30 +68,6 @@ def _piece(
     seconds = step_overhead(device) + flops / (0.5 * matrix_rate(device, precision))
     steps = epochs * math.ceil(size / batch)
     return Piece(name, epochs, epochs * size, steps * seconds)
-
-
-def listing(
-    cells: Sequence[Cell], done: Collection[str], device: torch.device, precision: str
-) -> str:
-    """The cells by key, what each costs beyond those above it, and which are done."""
-    lines, seen, remaining = [], set[tuple[str, ...]](), 0.0
-    for cell in cells:
-        new = [p for p in pieces(cell, device, precision) if p.name not in seen]
-        if cell.key not in done:
-            seen |= {p.name for p in new}
-            remaining += sum(p.seconds for p in new)
-        lines.append(
-            f"{cell.key}  {'done' if cell.key in done else 'to run':6}  "
-            f"{sum(p.epochs for p in new):7.1f} epochs  "
-            f"{duration(sum(p.seconds for p in new)):>8}  "
-            f"{cell.paper} {cell.table}  {cell.describe()}"
-        )
-    count = sum(cell.key in done for cell in cells)
-    lines.append(
-        f"{len(cells)} cells, {count} done, about {duration(remaining)} left on {device.type} "
-        "(estimated from operation counts)"
-    )
-    return "\n".join(lines)
 
 
 def duration(seconds: float) -> str:
@@ -119,9 +95,15 @@ def forward_flops(model: str, dataset: str) -> float:
     return 2 * sum(out.numel() / len(w) * w.numel() for out, w in weights) / images
 
 
+# Operations per second by the data sheet of an H100 or H200, for a GPU that is not here.
+PLANNED_RATE = {"bfloat16": 989e12, "float32": 67e12}
+
+
 @cache
-def matrix_rate(device: torch.device, precision: str) -> float:
-    """Measured operations per second of a large matrix product."""
+def matrix_rate(device: torch.device, precision: Precision) -> float:
+    """Measured operations per second of a large matrix product; see PLANNED_RATE."""
+    if device.type == "cuda" and not torch.cuda.is_available():
+        return PLANNED_RATE[precision]
     n = 1024 if device.type == "cpu" else 4096
     a = torch.randn(n, n, device=device, dtype=getattr(torch, precision))
     (a @ a).sum().item()

@@ -1,7 +1,22 @@
 """What a run is told."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Brought:
+    """What a command brings along: files of methods, models and datasets, and folders of pictures.
+
+    Attributes:
+        folders: by the name of the dataset that each is.
+        image_size: side of the folders' images; 0 for that of the pictures.
+    """
+
+    plugins: tuple[Path, ...] = ()
+    folders: Mapping[str, Path] = field(default_factory=dict)
+    image_size: int = 0
 
 
 @dataclass(frozen=True)
@@ -21,3 +36,4 @@ class Job:
     budget: float | None
     jobs: int | None
     cell_limit: float = 86400.0
+    brought: Brought = Brought()

@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from multiprocessing import connection as connections
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
-from pathlib import Path, PurePath
-from types import ModuleType
+from pathlib import PurePath
 from typing import Any
 
 import torch
@@ -28,16 +27,20 @@ import lottery.search.crbg
 import lottery.search.cts  # noqa: F401
 from benchmarks.plan.cell import Cell
 from benchmarks.run.closed_test_set import DATA_FILES, RuleBroken
+from benchmarks.run.code import Code, run_code
 from benchmarks.run.runtime import tuned_processor
 from benchmarks.run.wire import Message, Tensors, receive, send
+from lottery.core.choices import Precision
 from lottery.core.errors import BadInput
 from lottery.core.mask import Mask
 from lottery.core.network import Network
 from lottery.core.randomness import derive, generator, seeded_globals
+from lottery.core.registry import Registry
 from lottery.core.result import Result
 from lottery.data.batches import Data, Normalisation
-from lottery.data.datasets import Dataset, Images
-from lottery.models.zoo import build
+from lottery.data.datasets import AUDIT, Dataset, Images, Pictures, datasets
+from lottery.data.streaming import StreamedData
+from lottery.models.zoo import MODELS, build
 from lottery.search.registry import Method, methods, no_check, no_plan
 from lottery.training.loop import Resumable
 from lottery.training.recipe import Recipe
@@ -45,39 +48,39 @@ from lottery.training.runner import Runner
 
 
 @dataclass(frozen=True)
-class Code:
-    """Where a method comes from: the bytes of a file, or an installed package by the method's
-    name."""
-
-    name: str
-    path: Path | None
-    text: bytes = b""
-
-
-@dataclass(frozen=True)
 class Errand:
     """What a method is to draw, but for the tensors, which follow on the connection.
 
     Attributes:
+        brought: files that the cell's model is from.
+        pictures: that the training set is streamed from; None where its images are sent.
         data_files: device and inode of the datasets' files, which are not to be opened.
     """
 
     code: Code
+    brought: tuple[Code, ...]
     cell: Cell
     dataset: Dataset
     device: str
-    precision: str
+    precision: Precision
     start_step: int
     threads: int
     data_files: frozenset[tuple[int, int]]
+    pictures: Pictures | None = None
 
 
 def describe(connection: Connection, code: Code) -> None:
-    """Say what a method is, then answer questions of its `check` and `plan` until nobody asks."""
+    """Say what a method is, or what else a file registers; then answer questions of the method's
+    `check` and `plan` until nobody asks."""
 
     def answer() -> None:
         with _Watched():
-            method = _load(code)
+            new = _registered(code)
+            if new["model"] or new["dataset"]:
+                _refuse_method_beside(new)
+                send(connection, {"kind": "plug-in", **new})
+                return
+            method = _only_method(code, new)
             send(connection, {"kind": "method", **_facts(method)})
             while True:
                 question, _ = receive(connection)
@@ -94,11 +97,13 @@ def draw(connection: Connection, errand: Errand) -> None:
         send(connection, {"kind": "ready", "drawn": 0})
         _, given = receive(connection)
         cell = errand.cell
+        for code in errand.brought:
+            run_code(code)
         network, data = _network(errand, given), _data(errand, given)
         before = _fingerprints(network, data)
         seed = derive(cell.seed, "global", cell.method)
         with tuned_processor(), seeded_globals(seed), _Watched(errand.data_files):
-            method = _load(errand.code)
+            method = _only_method(errand.code, _registered(errand.code))
             lent = {"runner": RemoteRunner(connection, errand, data)} if method.wants_runner else {}
             source = generator(cell.seed, "method", cell.method)
             result = method.draw(network, data, cell.density, source, **cell.options, **lent)
@@ -147,25 +152,51 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _load(code: Code) -> Method:
-    """Run a method's file, or import its package.
+REGISTRIES: dict[str, Registry[Any]] = {
+    "method": methods,
+    "model": MODELS,
+    "dataset": datasets,
+}
+
+
+def _registered(code: Code) -> dict[str, list[str]]:
+    """The names that a file registers, by kind; of a package, that of its method."""
+    if code.path is None:
+        return {"method": [code.name], "model": [], "dataset": []}
+    before = {kind: registry.present().keys() for kind, registry in REGISTRIES.items()}
+    methods.names()  # installed packages load now, not while the file runs
+    run_code(code)
+    return {
+        kind: sorted(registry.present().keys() - before[kind])
+        for kind, registry in REGISTRIES.items()
+    }
+
+
+def _refuse_method_beside(new: dict[str, list[str]]) -> None:
+    """Models and datasets run in the suite's process too, and no method may.
 
     Raises:
-        BadInput: the file does not register exactly one new method.
+        BadInput: a file registers a method beside them.
     """
-    if code.path is None:
-        return methods[code.name]
-    before = set(methods.names())
-    module = ModuleType(f"method_file_{code.path.stem}")
-    module.__file__ = str(code.path)
-    sys.modules[module.__name__] = module  # dataclasses look their module up by name
-    # Run from the bytes that are hashed: an import might take older, cached bytecode.
-    exec(compile(code.text, str(code.path), "exec"), module.__dict__)
-    new = sorted(set(methods.names()) - before)
-    if len(new) != 1:
-        what = f"{len(new)} methods ({', '.join(new)})" if new else "no method"
+    if new["method"]:
+        kind = "model" if new["model"] else "dataset"
+        raise BadInput(
+            f"registers the method {new['method'][0]!r} beside the {kind} {new[kind][0]!r}; a "
+            "method is to be in a file of its own, which runs apart"
+        )
+
+
+def _only_method(code: Code, new: dict[str, list[str]]) -> Method:
+    """The one method that was registered.
+
+    Raises:
+        BadInput: it is not exactly one.
+    """
+    found = new["method"]
+    if len(found) != 1:
+        what = f"{len(found)} methods ({', '.join(found)})" if found else "no method"
         raise BadInput(f'registers {what}; exactly one @method("new_name") is needed')
-    return methods[new[0]]
+    return methods[found[0]]
 
 
 def _facts(method: Method) -> Message:
@@ -222,6 +253,8 @@ class _Watched:
             path = os.fsdecode(arguments[0])
             if PurePath(path).name in DATA_FILES or self._is_data(path):
                 self._refuse(f"it opened a dataset's file, {PurePath(path).name}")
+        elif event == AUDIT:
+            self._refuse(f"it read the dataset {arguments[0]}")
         elif event in ("gc.get_objects", "gc.get_referrers"):
             self._refuse(f"it looked for objects that are not its own ({event})")
 
@@ -254,6 +287,8 @@ def _network(errand: Errand, given: Tensors) -> Network:
 
 
 def _data(errand: Errand, given: Tensors) -> Data:
+    if errand.pictures is not None:
+        return StreamedData(errand.pictures, errand.dataset, errand.device, errand.threads)
     moments = Normalisation(given["mean"], given["std"])
     images = Images(given["images"], given["labels"])
     return Data(images, errand.dataset, moments, errand.device)
@@ -262,7 +297,7 @@ def _data(errand: Errand, given: Tensors) -> Data:
 def _fingerprints(network: Network, data: Data) -> tuple[str, str]:
     return tuple(  # type: ignore[return-value]
         hashlib.sha256(b"".join(t.detach().cpu().numpy().tobytes() for t in tensors)).hexdigest()
-        for tensors in ((network.weights, network.rest), (data.images, data.labels))
+        for tensors in ((network.weights, network.rest), data.content())
     )
 
 

@@ -1,8 +1,5 @@
 """The suite's methods, which importing this module registers, and those of files and packages."""
 
-import hashlib
-import sys
-from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -13,12 +10,12 @@ import lottery.search.cts  # noqa: F401
 from benchmarks.plan.cell import Cell
 from benchmarks.run.apart import MethodFailed, described
 from benchmarks.run.closed_test_set import closed_test_set
-from benchmarks.run.method_process import Code
+from benchmarks.run.code import Code, read_code, source_of_function
 from lottery.core.errors import BadInput
 from lottery.search.registry import Method, methods
 
 __all__ = [
-    "LoadedFile",
+    "add_file",
     "code_apart",
     "is_trained",
     "load_file",
@@ -31,16 +28,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class LoadedFile:
-    """A method file, the hash of the code in it that is run, and that code."""
-
-    path: Path
-    source: str
-    code: bytes
-
-
-method_files: dict[str, LoadedFile] = {}  # by the name of the method
+method_files: dict[str, Code] = {}  # by the name of the method
 
 
 def option(cell: Cell, name: str) -> Any:
@@ -75,17 +63,20 @@ def load_file(path: Path) -> Method:
     Raises:
         BadInput: there is no such file, it raises, or it does not register exactly one new method.
     """
-    if not path.is_file():
-        raise BadInput(f"there is no method file {path}")
-    try:
-        code = path.read_bytes()
-    except OSError as error:
-        raise BadInput(f"method file {path} cannot be read: {error.strerror}") from error
-    method = described(Code(path.stem, path, code))
+    code = read_code(path, "method")
+    return add_file(code, described(code))
+
+
+def add_file(code: Code, method: Method) -> Method:
+    """Register the method that a file was found to have.
+
+    Raises:
+        BadInput: its name is taken.
+    """
     if method.name in methods.names():
-        raise BadInput(f"{path} does not load: method {method.name!r} is registered already")
+        raise BadInput(f"{code.path} does not load: method {method.name!r} is registered already")
     methods.add(method.name, method)
-    method_files[method.name] = LoadedFile(path, hashlib.sha256(code).hexdigest()[:16], code)
+    method_files[method.name] = code
     return method
 
 
@@ -93,7 +84,7 @@ def code_apart(method: Method) -> Code | None:
     """The code of a method that runs in a process of its own: of a file, or of an installed
     package; None for one of the suite's, or of this process."""
     if file := method_files.get(method.name):
-        return Code(method.name, file.path, file.code)
+        return file
     installed = {plugin.name for plugin in entry_points(group="lottery.methods")}
     return Code(method.name, None) if method.name in installed else None
 
@@ -105,17 +96,7 @@ def source_of(method: Method) -> str:
     """
     if method.name in method_files:
         return method_files[method.name].source
-    top = method.draw.__module__.partition(".")[0]
-    if top in ("baselines", "lottery"):
-        return ""
-    file = sys.modules[top].__file__ or sys.modules[method.draw.__module__].__file__
-    if file is None:
-        raise BadInput(f"the code of method {method.name!r} is in no file")
-    root = Path(file)
-    digest = hashlib.sha256()
-    for path in sorted(root.parent.rglob("*.py")) if root.name == "__init__.py" else [root]:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
+    return source_of_function(method.draw)
 
 
 def one_line(error: BaseException) -> str:

@@ -37,8 +37,8 @@ def _free_memory() -> int:
     """Bytes of memory that is free or can be freed; a great many where nobody says."""
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
-        (said,) = [line for line in lines if line.startswith("MemAvailable:")]
-        return 1024 * int(said.split()[1])
+        (line,) = [line for line in lines if line.startswith("MemAvailable:")]
+        return 1024 * int(line.split()[1])
     except (OSError, ValueError):
         return 2**60
 

@@ -22,24 +22,28 @@ from benchmarks.run.closed_test_set import (
     opened_test_set,
     require_open,
 )
+from benchmarks.run.code import Code
 from benchmarks.run.devices import device_name
-from benchmarks.run.method_process import Code
 from benchmarks.run.method_result import as_found, at_stage, pack, unpack
 from benchmarks.run.methods import code_apart, is_trained, methods
 from benchmarks.run.outcome import Costs, Outcome
+from benchmarks.run.plugins import code_of_model
 from benchmarks.run.row import make_row, parameters_hash
 from benchmarks.run.side_tables import make_details
-from benchmarks.run.stages import Facts, Spent, Stage, StageKeeper, Stages, Tensors
+from benchmarks.run.stages import Spent, Stage, StageKeeper, Stages
 from benchmarks.run.watch import Watch
 from lottery.core.ablations import ablate
+from lottery.core.choices import Precision
 from lottery.core.finite import require_finite, require_finite_values
 from lottery.core.mask import Mask
 from lottery.core.network import Network
 from lottery.core.randomness import derive, generator, seeded_globals
 from lottery.core.result import Result
 from lottery.core.ticket import Ticket
-from lottery.data import DATASETS, hold_out, load
-from lottery.data.batches import Data, Normalisation
+from lottery.data import DATASETS, hold_out
+from lottery.data.batches import Data
+from lottery.data.datasets import load_parts
+from lottery.data.streaming import data_of, normalisation_of
 from lottery.models.zoo import build
 from lottery.search.objectives import measure
 from lottery.training.runner import Runner
@@ -60,7 +64,7 @@ class Bench:
     data_root: Path
     cache_root: Path
     device: torch.device
-    precision: str
+    precision: Precision
     watch: Watch
     cached_only: bool = False
     cell_limit: float = 86400.0
@@ -105,7 +109,8 @@ def run_cell(cell: Cell, bench: Bench) -> tuple[dict[str, Any], Details]:
     drawn = work.draw(dense.network)
     laid = work.lay(drawn.result, dense.network)
     work.save(laid)
-    trained = work.train(laid) if is_trained(cell) else Trained(laid.network)
+    strong = not is_trained(cell)
+    trained = Trained(laid.network) if strong else work.train(laid.network, laid.ticket.mask)
     outcome = work.judge(dense, drawn, laid, trained)
     return make_row(cell, outcome), make_details(cell, outcome)
 
@@ -120,12 +125,13 @@ def load_task(
 
 @cache
 def _loaded(dataset: str, root: Path, device: torch.device, validation: float) -> tuple[Data, Data]:
-    train_images, test_images = load(dataset, root)
+    parts = load_parts(dataset, root)
     if validation:
-        train_images, test_images = hold_out(train_images, validation)
-    moments = Normalisation.of(train_images)
-    facts = DATASETS[dataset]
-    return Data(train_images, facts, moments, device), Data(test_images, facts, moments, device)
+        parts = hold_out(parts[0], validation)
+    facts, moments = DATASETS[dataset], normalisation_of(parts[0])
+    workers = torch.get_num_threads()  # this process's share of the cores
+    train, test = (data_of(part, facts, moments, device, workers) for part in parts)
+    return train, test
 
 
 class CellWork:
@@ -171,30 +177,12 @@ class CellWork:
         if self.draw_step == 0:
             return Trained(network)
         full = Mask.full(network.layout, network.device)
-        stage = self._train_stage("dense", network, full, range(self.draw_step))
-        return Trained(at_stage(network, stage), stage.spent)
+        return self._train("dense", network, full, range(self.draw_step))
 
     def draw(self, dense: Network) -> Drawn:
         """Run the method, and hold it to its word: exact density, untouched weights and data, no
         look at the test set."""
-        cell, method = self.cell, methods[self.cell.method]
-
-        def find(keeper: StageKeeper) -> tuple[Tensors, Facts]:
-            code = code_apart(method)
-            result = (
-                self._draw_here(dense, keeper)
-                if code is None
-                else self._draw_apart(code, dense, keeper)
-            )
-            found = as_found(result, dense, cell)
-            if found.trained and not method.own_weights:
-                raise RuleBroken(f"{cell.method} returned trained weights without own_weights=True")
-            require_finite(scores=found.scores, gates=found.soft_gates)
-            if found.trained:
-                require_finite(weights=found.trained.weights, parameters=found.trained.rest)
-            for epoch, line in enumerate(found.log, start=1):
-                require_finite_values(f"epoch {epoch} of the search", line)
-            return pack(found), {"log": found.log, "weights_sha256": parameters_hash(dense)}
+        cell = self.cell
 
         def fits(stage: Stage) -> tuple[Result, str]:
             log, weights = stage.facts["log"], str(stage.facts["weights_sha256"])
@@ -204,16 +192,49 @@ class CellWork:
 
         options = {"method": cell.method, "options": dict(cell.options), "density": cell.density}
         options |= {k: v for k, v in cell.identity().items() if k in ("source", "revision")}
-        stage = self.stages.get("found", {**self._task(self.draw_step), **options}, find, fits)
+        config = {**self._task(self.draw_step), **options}
+        with self.stages.place("found", config, fits) as place:
+            if place.missing:
+                found = self._run_method(dense, place.keeper)
+                weights = parameters_hash(dense)
+                place.keep(pack(found), {"log": found.log, "weights_sha256": weights})
+        stage = place.stage
         return Drawn(unpack(stage, dense), stage.spent, stage.facts["weights_sha256"])
+
+    def _run_method(self, dense: Network, keeper: StageKeeper) -> Result:
+        cell, method = self.cell, methods[self.cell.method]
+        code = code_apart(method)
+        result = (
+            self._draw_here(dense, keeper)
+            if code is None
+            else self._draw_apart(code, dense, keeper)
+        )
+        found = as_found(result, dense, cell)
+        if found.trained and not method.own_weights:
+            raise RuleBroken(f"{cell.method} returned trained weights without own_weights=True")
+        require_finite(scores=found.scores, gates=found.soft_gates)
+        if found.trained:
+            require_finite(weights=found.trained.weights, parameters=found.trained.rest)
+        for epoch, line in enumerate(found.log, start=1):
+            require_finite_values(f"epoch {epoch} of the search", line)
+        return found
 
     def _draw_apart(self, code: Code, dense: Network, keeper: StageKeeper) -> Result | Tensor:
         """A method from outside the suite, in a process of its own."""
         cell, bench = self.cell, self.bench
-        errand = errand_of(code, cell, self.data, dense, self.draw_step, bench.data_root)
+        errand = errand_of(
+            code,
+            cell,
+            code_of_model(cell.model),
+            self.data,
+            self.test,
+            dense,
+            self.draw_step,
+            bench.data_root,
+        )
 
         def train(network: Network, mask: Mask) -> Network:
-            return self.train_from(self.draw_step, network, mask).network
+            return self.train(network, mask, self.draw_step).network
 
         limit = bench.cell_limit
         return Drawing(errand, dense, self.data, keeper, train, bench.watch, limit).result()
@@ -261,18 +282,14 @@ class CellWork:
             ticket = replace(ticket, weights=None, rest=None)
         ticket.save(self.bench.cache_root / "tickets" / f"{cell.key}.safetensors")
 
-    def train(self, laid: Laid) -> Trained:
-        """Train the ticket from where it lies to the recipe's end.
+    def train(self, start: Network, mask: Mask, step: int | None = None) -> Trained:
+        """Train a network under a mask to the recipe's end, from a step, or where tickets start.
 
         A training is known by its mask and its start, so a level of LTR's chain is also the ticket
         of its density.
         """
-        return self.train_from(self.start_step, laid.network, laid.ticket.mask)
-
-    def train_from(self, step: int, start: Network, mask: Mask) -> Trained:
-        """Train a network under a mask from a step to the recipe's end."""
-        stage = self._train_stage("trained", start, mask, range(step, self.end_step))
-        return Trained(at_stage(start, stage), stage.spent)
+        first = self.start_step if step is None else step
+        return self._train("trained", start, mask, range(first, self.end_step))
 
     def judge(self, dense: Trained, drawn: Drawn, laid: Laid, trained: Trained) -> Outcome:
         """Accuracy before and after training, and what else the row says.
@@ -327,18 +344,18 @@ class CellWork:
             precision=self.bench.precision,
         )
 
-    def _train_stage(self, kind: str, start: Network, mask: Mask, steps: range) -> Stage:
-        def make(keeper: StageKeeper) -> tuple[Tensors, Facts]:
-            recipe, seed = self.cell.recipe, self.cell.seed
-            trained = train(start, mask, self.data, recipe, seed, steps, keeper)
-            require_finite(trained_weights=trained.weights, trained_parameters=trained.rest)
-            return {"weights": trained.weights, "rest": trained.rest}, {}
-
+    def _train(self, kind: str, start: Network, mask: Mask, steps: range) -> Trained:
+        """A training, made or from the cache."""
         content = {"mask": mask.sha256, "start": parameters_hash(start)}
         # The dense weights are those at the end of their steps, a ticket's start at their start.
         task = self._task(steps.stop if kind == "dense" else steps.start)
-        fits = partial(at_stage, start)
-        return self.stages.get(kind, {**task, **content}, make, fits)
+        recipe, seed, fits = self.cell.recipe, self.cell.seed, partial(at_stage, start)
+        with self.stages.place(kind, {**task, **content}, fits) as place:
+            if place.missing:
+                trained = train(start, mask, self.data, recipe, seed, steps, place.keeper)
+                require_finite(trained_weights=trained.weights, trained_parameters=trained.rest)
+                place.keep({"weights": trained.weights, "rest": trained.rest})
+        return Trained(at_stage(start, place.stage), place.stage.spent)
 
 
 class StagedRunner(Runner):
@@ -361,7 +378,7 @@ class StagedRunner(Runner):
 
     def train(self, network: Network, mask: Mask) -> Network:
         start = self._dense.at(network.weights, network.rest)
-        return self._work.train_from(self.start_step, start, mask).network
+        return self._work.train(start, mask, self.start_step).network
 
 
 def twin(network: Network) -> Network:

@@ -1,26 +1,35 @@
 """Running the cells that are not done, alone or with other processes."""
 
 import multiprocessing
+import os
 import signal
 import traceback
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
+from multiprocessing.queues import SimpleQueue
 from pathlib import Path
+from typing import Any
 
 import torch
 from filelock import BaseFileLock, Timeout
 
 from benchmarks.plan.cell import Cell
+from benchmarks.results.columns import Details
 from benchmarks.results.provenance import commit
 from benchmarks.results.store import Store, warn
 from benchmarks.results.writer import StoreWriter
-from benchmarks.run.apart import MethodFailed
+from benchmarks.run.apart import MethodFailed, described
+from benchmarks.run.code import Code
 from benchmarks.run.devices import choose_device, choose_precision
-from benchmarks.run.estimate import listing, pieces
+from benchmarks.run.estimate import pieces
 from benchmarks.run.job import Job
-from benchmarks.run.methods import LoadedFile, load_file, method_files, one_line, option, source_of
+from benchmarks.run.listing import listing
+from benchmarks.run.methods import add_file, method_files, one_line, option
 from benchmarks.run.parallelism import choose_jobs, threads
 from benchmarks.run.pipeline import Bench, run_cell
+from benchmarks.run.plugins import as_planned, bring
 from benchmarks.run.runtime import tuned_processor
 from benchmarks.run.stages import NotCached
 from benchmarks.run.validation import check_cells
@@ -33,13 +42,24 @@ DONE, FAILED, STOPPED = 0, 1, 3
 
 
 def list_cells(cells: Sequence[Cell], done: Collection[str], job: Job) -> str:
-    """The text of --list."""
-    device = choose_device(job.device)
+    """The text of --list, also for a GPU that is not here."""
+    device = choose_device(job.device, planned=True)
     return listing(cells, done, device, choose_precision(job.precision, device))
 
 
-def run(cells: Sequence[Cell], store: StoreWriter, job: Job, *, show: bool = True) -> int:
+def run(
+    cells: Sequence[Cell],
+    store: StoreWriter,
+    job: Job,
+    *,
+    show: bool = True,
+    tell: Callable[[str], None] | None = None,
+) -> int:
     """Run the cells that the store lacks.
+
+    Args:
+        show: whether to show how far it has come.
+        tell: who else is told what it is at.
 
     Returns:
         0: the rows of all are in the store, but for those that cannot be, as was said; 1: some
@@ -52,10 +72,14 @@ def run(cells: Sequence[Cell], store: StoreWriter, job: Job, *, show: bool = Tru
     commit()  # read now: the checkout may change while the run goes on with the code it has
     device = choose_device(job.device)
     precision = choose_precision(job.precision, device)
-    check_cells(cells, job.data_root)
+    absent = check_cells(cells, job.data_root)
+    for dataset, reason in absent.items():
+        count = sum(cell.dataset == dataset for cell in cells)
+        warn(f"{count} cells on {dataset} are left out: {reason}")
+    cells = [cell for cell in cells if cell.dataset not in absent]
     require_writable("cache", job.cache_root)
     sweep(*(folder for folder in job.cache_root.iterdir() if folder.is_dir()))
-    watch = Watch(job.budget, show=show)
+    watch = Watch(job.budget, show=show, tell=tell)
     bench = Bench(
         job.data_root, job.cache_root, device, precision, watch, cell_limit=job.cell_limit
     )
@@ -66,7 +90,9 @@ def run(cells: Sequence[Cell], store: StoreWriter, job: Job, *, show: bool = Tru
     helpers: list[multiprocessing.context.SpawnProcess] = []
     with watch.signals(), tuned_processor():
         try:
-            helpers += (_helper(missing, store, job) for _ in range(jobs - 1))
+            told = multiprocessing.get_context("spawn").SimpleQueue()
+            watch.listen(told)
+            helpers += (_helper(missing, store, job, told) for _ in range(jobs - 1))
             done_here = run_cells(missing, store, bench)
         except Stopped as stop:
             watch.write(f"stopped: {stop}; the same command goes on from here")
@@ -118,11 +144,12 @@ def remake_details(cells: Sequence[Cell], path: Path, job: Job) -> None:
 
 
 def _helper(
-    cells: Sequence[Cell], store: StoreWriter, job: Job
+    cells: Sequence[Cell], store: StoreWriter, job: Job, told: SimpleQueue[tuple[int, str]]
 ) -> multiprocessing.context.SpawnProcess:
     context = multiprocessing.get_context("spawn")
     alone = replace(job, jobs=1)
-    arguments = (cells, store.path, alone, list(method_files.values()), torch.get_num_threads())
+    files, own_threads = list(method_files.values()), torch.get_num_threads()
+    arguments = (cells, store.path, alone, files, own_threads, told)
     helper = context.Process(target=_help, args=arguments, daemon=False)
     # It begins with Ctrl-C blocked, which goes to every process of a terminal at once.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -134,14 +161,27 @@ def _helper(
 
 
 def _help(
-    cells: Sequence[Cell], path: Path, job: Job, files: Sequence[LoadedFile], own_threads: int
+    cells: Sequence[Cell],
+    path: Path,
+    job: Job,
+    files: Sequence[Code],
+    own_threads: int,
+    told: SimpleQueue[tuple[int, str]],
 ) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started it says when to stop
+    bring(job.brought, job.data_root)
     for file in files:
-        if source_of(load_file(file.path)) != file.source:
-            return  # it was edited just now: the cells to run are of the code before
+        if file not in method_files.values():
+            add_file(file, described(file))
+    if not as_planned(cells, job.data_root):
+        return  # something was edited just now: the cells to run are of what it was before
     torch.set_num_threads(own_threads)
-    run(cells, StoreWriter(path), job, show=False)
+    run(cells, StoreWriter(path), job, show=False, tell=partial(_tell, told))
+
+
+def _tell(told: SimpleQueue[tuple[int, str]], text: str) -> None:
+    with suppress(OSError):  # nobody listens any more
+        told.put((os.getpid(), text))
 
 
 @dataclass
@@ -173,7 +213,11 @@ def run_cells(cells: Sequence[Cell], store: StoreWriter, bench: Bench) -> Done:
                     store.borrow([cell])  # another suite may have been at it
                     if cell.key not in store.done():
                         progress.start(cell)
-                        _run_one(cell, store, bench, outcome)
+                        finished = None
+                        with _reported(cell, bench, outcome), threads(cell):
+                            finished = run_cell(cell, bench)
+                        if finished:
+                            _store(cell, *finished, store, bench.watch)
                     progress.finish(cell, store.done())
             except Timeout:
                 busy.append(cell)
@@ -188,29 +232,33 @@ def _claim(cache_root: Path, cell: Cell) -> BaseFileLock:
     return lock_file(folder / f"{cell.key}.lock")
 
 
-def _run_one(cell: Cell, store: StoreWriter, bench: Bench, outcome: Done) -> None:
-    """Run a cell and store its row."""
+@contextmanager
+def _reported(cell: Cell, bench: Bench, outcome: Done) -> Iterator[None]:
+    """Say why a cell came to nothing: it must not take the others with it."""
     try:
-        with threads(cell):
-            row, details = run_cell(cell, bench)
+        yield
     except (Stopped, DataError):
         raise
     except Inapplicable as reason:
         bench.watch.write(f"note: {cell.describe()} is left out: {reason}")
         outcome.left_out.add(cell.key)
-        return
-    except (Exception, SystemExit) as error:  # a failing cell must not take the others with it
+    except (Exception, SystemExit) as error:
         file = method_files.get(cell.method)
         where = f"{file.path}: " if file else ""
         kept = keep_failure(bench.cache_root, cell, error)
         failure = f"{where}{cell.describe()} failed: {one_line(error)}{kept}"
         bench.watch.write(f"error: {failure}")
         outcome.failures.append(failure)
-        return
+
+
+def _store(
+    cell: Cell, row: dict[str, Any], details: Details, store: StoreWriter, watch: Watch
+) -> None:
     store.append(row, details)
     if row["params_kept"] == 0:
-        lam = option(cell, "lam")
-        bench.watch.write(f"warning: {cell.describe()} pruned everything, at lambda {lam}")
+        watch.write(
+            f"warning: {cell.describe()} pruned everything, at lambda {option(cell, 'lam')}"
+        )
 
 
 def keep_failure(cache_root: Path, cell: Cell, error: BaseException) -> str:

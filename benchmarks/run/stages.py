@@ -121,24 +121,23 @@ class Stages:
         self._watch = watch
         self._meter = Meter(data, watch, device)
 
-    def get(
+    @contextmanager
+    def place(
         self,
         kind: str,
         config: Mapping[str, Any],
-        make: Callable[["StageKeeper"], tuple[Tensors, Facts]],
         check: Callable[[Stage], object] = vars,
-    ) -> Stage:
-        """A stage from disk, or made and kept.
+    ) -> Iterator["Place"]:
+        """Hold the place of a stage for a block, which makes the stage where it is missing.
 
         Args:
             kind: names the folder.
             config: everything that determines the stage.
-            make: computes it, its loops reporting to the keeper given.
             check: raises what is no Stopped where a stage from disk is not of its structure; it is
-                then made again.
+                then missing.
 
         Raises:
-            Stopped: while waiting or computing; what was done so far is kept.
+            Stopped: while waiting for another process that makes it.
             NotCached: it is not there, and only what is there was asked for.
         """
         mark = self._meter.mark()
@@ -147,17 +146,13 @@ class Stages:
             raise NotCached(f"there is no {path}")
         path.parent.mkdir(parents=True, exist_ok=True)
         with claim(path.with_suffix(".lock"), self._watch):
-            stage = self._load(path, check)
-            if stage is None and self._cached_only:
+            place = Place(path, config, self._meter, self._watch, self._load(path, check))
+            if place.missing and self._cached_only:
                 raise NotCached(f"{path} is damaged")
-            if stage is None:
-                begun = self._meter.mark()  # waiting for the lock costs nothing
-                keeper = StageKeeper(path.with_suffix(""), self._meter, begun, self._watch)
-                stage = self._kept(path, config, begun, *make(keeper))
-            elif not self._cached_only:
+            if not place.missing and not self._cached_only:
                 forget(path.with_suffix(""))  # what a process killed just after it was kept left
-        self._meter.set(mark, stage.spent)
-        return stage
+            yield place
+        self._meter.set(mark, place.stage.spent)
 
     def _load(self, path: Path, check: Callable[[Stage], object]) -> Stage | None:
         if not path.exists():
@@ -173,19 +168,52 @@ class Stages:
             self._watch.write(f"warning: {path.name}: {error}; the stage is run again")
             return None
 
-    def _kept(
-        self, path: Path, config: Mapping[str, Any], begun: Spent, tensors: Tensors, facts: Facts
-    ) -> Stage:
-        """Write what was made since a mark, for good."""
-        stage = Stage({n: t.detach() for n, t in tensors.items()}, facts, self._meter.since(begun))
+
+class Place:
+    """Where a stage is, or is to be.
+
+    Attributes:
+        keeper: whom the loops that make it report to.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        config: Mapping[str, Any],
+        meter: Meter,
+        watch: Watch,
+        stage: Stage | None,
+    ) -> None:
+        self._path = path
+        self._config = config
+        self._meter = meter
+        self._begun = meter.mark()  # waiting for the lock costs nothing
+        self._stage = stage
+        self.keeper = StageKeeper(path.with_suffix(""), meter, self._begun, watch)
+
+    @property
+    def missing(self) -> bool:
+        return self._stage is None
+
+    @property
+    def stage(self) -> Stage:
+        """The stage, from disk or as it was kept."""
+        if self._stage is None:
+            raise LookupError(f"{self._path} was not made")
+        return self._stage
+
+    def keep(self, tensors: Tensors, facts: Facts | None = None) -> None:
+        """Write what was made since the place was held, for good."""
+        made = {name: tensor.detach() for name, tensor in tensors.items()}
+        stage = Stage(made, facts or {}, self._meter.since(self._begun))
         header = {
-            "facts": json.dumps(facts),
+            "facts": json.dumps(stage.facts),
             "spent": json.dumps(vars(stage.spent)),
-            "config": json.dumps(config),
+            "config": json.dumps(self._config),
         }
-        write_tensors(path, stage.tensors, header)
-        forget(path.with_suffix(""))
-        return stage
+        write_tensors(self._path, stage.tensors, header)
+        forget(self._path.with_suffix(""))
+        self._stage = stage
 
 
 class StageKeeper:

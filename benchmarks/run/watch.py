@@ -1,13 +1,14 @@
 """When to stop, and how far the work has come."""
 
+import os
 import signal
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing.queues import SimpleQueue
 from types import FrameType
 
-from tqdm import tqdm
+from benchmarks.run.progress import Pace, Silent, display_of
 
 
 class Stopped(Exception):
@@ -15,27 +16,40 @@ class Stopped(Exception):
 
 
 class Watch:
-    """Stop requests (signals, time budget) and one progress bar for the whole table.
+    """Stop requests (signals, time budget) and one display for the whole table.
 
     Args:
         budget: seconds until the run stops by itself; None for no limit.
-        show: whether to draw the bar.
+        show: whether to show how far the work has come.
+        tell: who else is told what this process is at.
+
+    Attributes:
+        pace: how far the work has come.
     """
 
-    def __init__(self, budget: float | None = None, *, show: bool = True) -> None:
+    def __init__(
+        self,
+        budget: float | None = None,
+        *,
+        show: bool = True,
+        tell: Callable[[str], None] | None = None,
+    ) -> None:
         self._deadline = None if budget is None else time.monotonic() + budget
         self._budget = budget
         self._signal: str | None = None
-        self._bar = tqdm(
-            total=0,
-            disable=not show,
-            file=sys.stderr,
-            smoothing=0.1,
-            mininterval=0.2 if sys.stderr.isatty() else 60,  # a log file wants few lines
-            bar_format="{l_bar}{bar}| {elapsed} elapsed, about {remaining} left{postfix}",
-        )
-        self._total = self._behind = self._begun = 0.0
-        self._seconds_per_image = self._shared = 0.0
+        self._tell = tell
+        self.pace = Pace()
+        self._told: SimpleQueue[tuple[int, str]] | None = None
+        self._display = display_of(self.pace, self._listen) if show else Silent()
+        self._begun = self._seconds_per_image = self._shared = 0.0
+
+    def listen(self, told: "SimpleQueue[tuple[int, str]]") -> None:
+        """Show what other processes put there: their number, and what they are at."""
+        self._told = told
+
+    def _listen(self) -> None:
+        while self._told and not self._told.empty():
+            self._display.say(*self._told.get())
 
     def stop_reason(self) -> str | None:
         """Why the run must stop now; None if it need not."""
@@ -71,8 +85,8 @@ class Watch:
 
     def expect(self, work: float) -> None:
         """Set the amount of work of the whole table, in estimated seconds."""
-        self._total = self._bar.total = max(work, 1e-9)
-        self._bar.refresh()
+        self.pace.total = max(work, 1e-9)
+        self._display.start()
 
     def begin(self, seconds_per_image: float, shared: float) -> None:
         """A cell begins.
@@ -81,7 +95,7 @@ class Watch:
             seconds_per_image: what an image that it draws counts for.
             shared: its first images, which are counted with the cells before it.
         """
-        self._begun = self._behind
+        self._begun = self.pace.behind
         self._seconds_per_image, self._shared = seconds_per_image, shared
 
     def drawn(self, images: int, *, earlier: bool = False) -> None:
@@ -95,23 +109,22 @@ class Watch:
 
     def reach(self, work: float, *, earlier: bool = False) -> None:
         """Set the bar to the work that is behind, whatever the images added up to."""
-        work = min(work, self._total)
-        more, self._behind = work - self._behind, work
-        if earlier and more and not self._bar.disable:
-            self._bar.initial += more
-            self._bar.last_print_n += more
-            self._bar.n += more
-            self._bar.refresh()
-        else:
-            self._bar.update(more)
+        work = min(work, self.pace.total)
+        if earlier:
+            self.pace.earlier += work - self.pace.behind
+        self.pace.behind = work
+        self._display.update()
 
     def say(self, text: str) -> None:
-        """Name what is under way."""
-        self._bar.set_postfix_str(text)
+        """Name what this process is at; nothing for no more."""
+        self._display.say(os.getpid(), text)
+        if self._tell:
+            self._tell(text)
 
     def write(self, text: str) -> None:
         """Print a line above the bar."""
-        self._bar.write(text, file=sys.stderr)
+        self._display.write(text)
 
     def close(self) -> None:
-        self._bar.close()
+        self._display.close()
+        self.say("")

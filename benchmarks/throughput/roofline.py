@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.run.estimate import matrix_rate
+from lottery.core.choices import Precision
 from lottery.core.network import Network
 
 BYTES = {"float32": 4, "bfloat16": 2}
@@ -29,7 +30,7 @@ def bandwidth(device: torch.device) -> float:
 
 
 def roofline_seconds(
-    network: Network, x: Tensor, flops: float, forwards: float, precision: str
+    network: Network, x: Tensor, flops: float, forwards: float, precision: Precision
 ) -> float:
     """The longer of operations over the matrix rate and bytes over the bandwidth.
 

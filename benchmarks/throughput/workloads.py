@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.run.methods import methods
+from lottery.core.choices import Precision
 from lottery.core.mask import Mask
 from lottery.core.network import Network
 from lottery.core.randomness import generator
@@ -79,9 +80,15 @@ class Task:
 
     @classmethod
     def made_up(
-        cls, model: str, dataset: Dataset, batch_size: int, device: torch.device, precision: str,
-        *, plain: bool,
-    ) -> "Task":  # fmt: skip
+        cls,
+        model: str,
+        dataset: Dataset,
+        batch_size: int,
+        device: torch.device,
+        precision: Precision,
+        *,
+        plain: bool,
+    ) -> "Task":
         """Images of a dataset's shape, made up: what they show does not matter here.
 
         Args:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from lottery.core.choices import PrunedAt
+
 
 @dataclass(frozen=True)
 class KnownMethod:
@@ -59,23 +61,26 @@ def stated(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if defaults.get(name) != value}
 
 
+# Datasets that everybody has to get for themselves, and how they are called.
+NOT_FETCHED = {"imagenet": "ImageNet"}
+
+
 @dataclass(frozen=True)
 class KnownAblation:
-    """What an ablation leaves of a ticket, in a word and in a legend's few."""
+    """What an ablation makes of a ticket, in the one word that tables, figures and docs have."""
 
     word: str
-    legend: str
 
 
 ABLATIONS = {
-    "none": KnownAblation("", "ticket"),
-    "shuffle_layerwise": KnownAblation("shuffled", "shuffled in each layer"),
-    "reinitialise": KnownAblation("reinitialised", "new initial weights"),
-    "invert": KnownAblation("inverted", "lowest scores"),
+    "none": KnownAblation("ticket"),
+    "shuffle_layerwise": KnownAblation("shuffled"),
+    "reinitialise": KnownAblation("reinitialised"),
+    "invert": KnownAblation("inverted"),
 }
 
 
-def ablations_of(method: str, pruned_at: str) -> list[str]:
+def ablations_of(method: str, pruned_at: PrunedAt) -> list[str]:
     """The ablations that mean something for a method's tickets, "none" first.
 
     Weights that are trained already cannot be drawn anew, and without scores nothing is inverted.
@@ -97,3 +102,48 @@ OBJECTIVES = {
 }
 # The saliency criterion with a name of its own that optimises an objective (CTS Section III).
 SALIENCY_OF = {"loss": "snip", "delta_loss": "snip", "grad_norm": "grasp"}
+
+
+@dataclass(frozen=True)
+class KnownDataset:
+    """A dataset: what people call it, and how many images its accuracies are of."""
+
+    label: str
+    test_images: int = 0  # unknown
+
+
+DATASETS = {
+    "digits": KnownDataset("digits", 360),
+    "mnist": KnownDataset("MNIST", 10000),
+    "fashion_mnist": KnownDataset("Fashion-MNIST", 10000),
+    "cifar10": KnownDataset("CIFAR-10", 10000),
+    "imagenet": KnownDataset("ImageNet", 50000),
+}
+# What people call the models; a number is that of the layers.
+MODELS = {
+    "resnet20": "ResNet-20",
+    "resnet20_1x1": "ResNet-20, 1x1 shortcuts",
+    "resnet20_he": "ResNet-20, padded shortcuts",
+    "resnet20_gem_miner": "ResNet-20 of Gem-Miner",
+    "wide_resnet20": "Wide-ResNet-20",
+    "vgg16": "VGG-16",
+    "resnet50": "ResNet-50",
+    "wide_resnet50": "Wide-ResNet-50",
+    "vit_base": "ViT-B",
+    "swin_t": "Swin-T",
+    "vit_mini": "ViT-mini",
+    "swin_mini": "Swin-mini",
+}
+
+
+def dataset_label(name: str) -> str:
+    """A dataset as people write it; one that is not known is called by its name."""
+    return DATASETS[name].label if name in DATASETS else name
+
+
+def model_label(name: str) -> str:
+    """A model as people write it; one that is not known is called by its name."""
+    if name.startswith("lenet-"):
+        return f"LeNet{name.removeprefix('lenet')}"
+    plain = name.removesuffix("_224")
+    return MODELS.get(plain, plain) + (" at 224x224" if name != plain else "")

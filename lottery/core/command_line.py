@@ -17,26 +17,26 @@ Kind = TypeVar("Kind")
 
 
 def parse(kind: type[Kind], prog: str, arguments: Sequence[str] | None = None) -> Kind:
-    """Options of a kind, a dataclass, from the command line of the program `prog`.
+    """Options of a kind, a dataclass, from the command line of `prog`, as Python runs it.
 
     Raises:
         BadInput: arguments that do not fit.
     """
-    said = io.StringIO()
+    stderr = io.StringIO()
     if any("\0" in each for each in arguments or ()):
         raise BadInput("an argument has a NUL in it")
     try:
-        with contextlib.redirect_stderr(said):
+        with contextlib.redirect_stderr(stderr):
             return tyro.cli(
                 kind,
-                prog=prog,
+                prog=_called(prog),
                 args=arguments,
                 config=(tyro.conf.FlagCreatePairsOff,),
             )
     except SystemExit as end:
         if not end.code:
             raise
-        raise BadInput(_one_line(said.getvalue())) from None
+        raise BadInput(_one_line(stderr.getvalue())) from None
 
 
 def run_command(
@@ -64,6 +64,12 @@ def run_command(
         path = f"{error.filename}: " if error.filename else ""
         print(f"error: {path[:500]}{error.strerror or error}", file=sys.stderr)
         return USAGE
+
+
+def _called(prog: str) -> str:
+    """A program as it was called: by the name of its script, where it was by one of ours."""
+    name = os.path.basename(sys.argv[0])
+    return name if name.startswith("lottery-") else prog
 
 
 def _one_line(box: str) -> str:

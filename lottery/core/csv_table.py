@@ -215,6 +215,15 @@ def _decoded(path: Path, raw: bytes) -> tuple[str, bytes]:
         raise BadInput(f"{path}, line {line}: not UTF-8") from error
 
 
+def _names(line: str, delimiter: str) -> list[str]:
+    """The fields of a header; where its quotation marks do not match, they are left out."""
+    try:
+        (fields,) = csv.reader([line], delimiter=delimiter, strict=True)
+    except csv.Error:
+        fields = line.replace('"', "").split(delimiter)
+    return [name.strip() for name in fields]
+
+
 class _Parser:
     """Takes a file's lines one by one. No value has a line break in it, so a quotation mark too
     many spoils its own line alone."""
@@ -274,7 +283,7 @@ class _Parser:
 
     def _take_header(self, line: str) -> None:
         for delimiter in DELIMITERS:
-            names = [name.strip().strip('"') for name in line.split(delimiter)]
+            names = _names(line, delimiter)
             if self._schema.required <= set(names):
                 self._delimiter = delimiter
                 self.header = names

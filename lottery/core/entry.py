@@ -7,7 +7,10 @@ from importlib import import_module
 from types import FrameType
 from typing import NoReturn
 
-STOPPED = 3
+from lottery.core.errors import BadInput
+from lottery.core.extras import needing
+
+USAGE, STOPPED = 2, 3
 
 
 class Interrupted(KeyboardInterrupt):
@@ -18,11 +21,12 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
     raise Interrupted(f"{signal.Signals(number).name} received")
 
 
-def run(module: str) -> NoReturn:
+def run(module: str, extra: str = "suites") -> NoReturn:
     """Import a module, run its `main()` and exit with its status.
 
     Ctrl-C and SIGTERM are status 3 and a line, whenever they come; files are whole or absent.
-    Text that the terminal cannot show is shown escaped.
+    Text that the terminal cannot show is shown escaped. Without the packages of its extra there is
+    status 2 and a line.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
@@ -30,7 +34,12 @@ def run(module: str) -> NoReturn:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     try:
-        status = int(import_module(module).main())
+        with needing(extra):
+            command = import_module(module)
+        status = int(command.main())
+    except BadInput as error:
+        print(f"error: {error}", file=sys.stderr)
+        status = USAGE
     except KeyboardInterrupt as stop:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         print(f"stopped: {stop or 'SIGINT received'}; the same command goes on", file=sys.stderr)

@@ -2,6 +2,9 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import TypeVar
+
+Name = TypeVar("Name", bound=str)
 
 
 class BadInput(ValueError):
@@ -12,16 +15,16 @@ class UnknownName(BadInput):
     """A name that is not known; the text gives the nearest and all valid names."""
 
 
-def check_name(kind: str, name: str, valid: Iterable[str]) -> str:
+def check_name(kind: str, name: str, valid: Iterable[Name]) -> Name:
     """Return `name` if it is one of `valid`.
 
     Raises:
         UnknownName: it is not.
     """
-    names = list(valid)
+    names: dict[str, Name] = {each: each for each in valid}
     if name in names:
-        return name
-    near = get_close_matches(name, names, n=3, cutoff=0.5)
+        return names[name]
+    near = get_close_matches(name, [*names], n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
     raise UnknownName(f"unknown {kind} {name!r}: {hint}valid are {', '.join(names)}")
 

@@ -22,8 +22,8 @@ def require_finite(**tensors: Tensor | None) -> None:
         if tensor is not None and tensor.is_floating_point():
             bad = int((~torch.isfinite(tensor)).sum())
             if bad:
-                said = f"{bad} of {tensor.numel()} {name.replace('_', ' ')}"
-                raise NotFinite(f"{said} are NaN or infinite: it has diverged")
+                what = f"{bad} of {tensor.numel()} {name.replace('_', ' ')}"
+                raise NotFinite(f"{what} are NaN or infinite: it has diverged")
 
 
 def require_finite_values(what: str, values: Mapping[str, Any]) -> None:

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from lottery.core.choices import PRECISIONS, Precision
+from lottery.core.errors import check_name
 from lottery.core.layer_gates import LayerGates
 from lottery.core.layout import Layout
 from lottery.core.losses import CrossEntropy, TaskLoss
@@ -42,14 +44,13 @@ class Network:
         layout: Layout | None = None,
         *,
         device: torch.device | str = "cpu",
-        precision: str = "float32",
+        precision: Precision = "float32",
         task_loss: TaskLoss = CrossEntropy(),  # noqa: B008  (frozen)
     ) -> None:
         for name, layer in module.named_modules():
             if getattr(layer, "track_running_stats", False):
                 raise ValueError(f"{name} keeps running statistics; a frozen network must not")
-        if precision not in ("float32", "bfloat16"):
-            raise ValueError(f"precision {precision!r} is neither 'float32' nor 'bfloat16'")
+        check_name("precision", precision, PRECISIONS)
         self.module = module.to(device).train()
         self.layout = layout or Layout.prunable(module)
         self.device = torch.device(device)
@@ -74,7 +75,7 @@ class Network:
         twin.rest = self.rest if rest is None else rest.detach()
         return twin
 
-    def in_precision(self, precision: str) -> "Network":
+    def in_precision(self, precision: Precision) -> "Network":
         """The same network, its passes in another precision."""
         twin = copy(self)
         twin.precision = precision

@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 from statistics import mean, stdev
 
+from lottery.core.extras import needing
+
 LEVEL = 0.05  # of tests; intervals are at 1 - LEVEL
 
 
@@ -28,11 +30,12 @@ def interval(values: Sequence[float]) -> tuple[float, float, float]:
 def least_difference(seeds: int, comparisons: int) -> float:
     """How many of its own standard deviations a mean difference must have to be told from chance.
 
-    Two-sided, for the smallest of the p-values under Holm's correction; infinite for one seed.
+    Two-sided, at LEVEL divided by the number of comparisons; infinite for one seed.
     """
     if seeds < 2:
         return math.inf
     # scipy.stats takes a second to import; a table of one seed has no use for it.
-    from scipy import stats
+    with needing("suites"):
+        from scipy import stats
 
     return float(stats.t.ppf(1 - LEVEL / (2 * comparisons), seeds - 1)) / math.sqrt(seeds)

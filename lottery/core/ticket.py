@@ -197,8 +197,8 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise ValueError(f"{path} cannot be read: {error}") from error
-    said = header.pop(CHECKSUM, None)
-    if said is not None and said != _checksum(tensors, header):
+    stated = header.pop(CHECKSUM, None)
+    if stated is not None and stated != _checksum(tensors, header):
         raise ValueError(f"{path} is damaged: it is not what its checksum says")
     return tensors, header
 

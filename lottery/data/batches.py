@@ -65,6 +65,10 @@ class Data:
         whole, rest = divmod(len(self), self.batch_size(batch_size))
         return whole + (rest > 1)
 
+    def content(self) -> tuple[Tensor, Tensor]:
+        """All that it holds: images and labels."""
+        return self.images, self.labels
+
     def take(self, index: Tensor) -> tuple[Tensor, Tensor]:
         """Normalised float32 images (b, c, h, w), channels last in memory, and labels (b,)."""
         return self.finish(self.images[index], index)
@@ -98,7 +102,7 @@ class Data:
     def chunks(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Every image once and in order, in nearly equal chunks of at most `size`."""
         index = torch.arange(len(self), device=self.device)
-        return (self.take(part) for part in index.tensor_split(-(-len(self) // size)))
+        return (self.take(part) for part in _chunked(index, size))
 
     def balanced(self, per_class: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """A random batch with `per_class` images of every class, without augmentation.
@@ -117,6 +121,10 @@ class Data:
                 )
             chosen.append(members)
         return self.take(torch.cat(chosen))
+
+
+def _chunked(index: Tensor, size: int) -> tuple[Tensor, ...]:
+    return index.tensor_split(-(-len(index) // size))
 
 
 class Stream:

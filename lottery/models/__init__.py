@@ -1,1 +1,3 @@
-"""The models, their initialisation, and the paths through them."""
+"""The suite's models, and anybody's by name."""
+
+import lottery.models.zoo  # noqa: F401

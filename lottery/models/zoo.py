@@ -4,22 +4,17 @@ BatchNorm keeps no running statistics (CTS Section V-A): every batch is normalis
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lottery.core.errors import BadInput, check_name
-from lottery.core.initialisation import Initialisation
-from lottery.core.layout import Layout
-from lottery.core.network import Network
-from lottery.core.randomness import derive
-from lottery.models.initialisation import initialise
+from lottery.core.extras import needing
+from lottery.models.registry import MODELS, Model, Shape, build, check_input
 
-Shape = tuple[int, int, int]  # channels, height, width
+__all__ = ["MODELS", "Model", "Shape", "build", "check_input"]
+
 MakeNorm = Callable[[int], nn.Module]
 BatchNorm = partial(nn.BatchNorm2d, track_running_stats=False)
 
@@ -145,7 +140,8 @@ class VGG16(nn.Module):
 def timm_model(name: str, shape: Shape, classes: int, **construction: Any) -> nn.Module:
     """A timm model made for an input size, its stochastic depth off; otherwise untouched."""
     # timm takes seconds to import; only these models pay for it.
-    from timm import create_model
+    with needing("timm"):
+        from timm import create_model
 
     module: nn.Module = create_model(
         name,
@@ -168,7 +164,8 @@ def native(build: Callable[[Shape, int], nn.Module], shape: Shape, classes: int)
 def torchvision_resnet_224(name: str, shape: Shape, classes: int) -> nn.Module:
     """A torchvision ResNet with its own stem."""
     # torchvision takes a second to import; only these models pay for it.
-    from torchvision import models
+    with needing("suites"):
+        from torchvision import models
 
     module: nn.Module = getattr(models, name)(norm_layer=BatchNorm, num_classes=classes)
     if shape[0] != 3:
@@ -184,19 +181,7 @@ def torchvision_resnet(name: str, shape: Shape, classes: int) -> nn.Module:
     return module
 
 
-@dataclass(frozen=True)
-class Model:
-    """How a model is built from (shape, classes), and which layers are never pruned.
-
-    `patch`: height and width of the images must be multiples of it.
-    """
-
-    build: Callable[[Shape, int], nn.Module]
-    keep_dense: tuple[str, ...] = ()
-    patch: int = 1
-
-
-MODELS = {
+SUITE = {
     # LeNet-300-100, and those of 80% to 20% of its width.
     **{
         f"lenet-{3 * w}-{w}": Model(partial(LeNet, hidden=(3 * w, w)))
@@ -212,6 +197,7 @@ MODELS = {
     "vgg16": Model(VGG16, keep_dense=("classifier",)),
     "resnet50": Model(partial(torchvision_resnet, "resnet50")),
     "wide_resnet50": Model(partial(torchvision_resnet, "wide_resnet50_2")),
+    "resnet50_imagenet": Model(partial(torchvision_resnet_224, "resnet50")),  # for 224x224
     # For 32x32 images by default: smaller patches, and windows that divide what is left of them.
     "vit_base": Model(partial(timm_model, "vit_base_patch16_224", patch_size=4), patch=4),
     "swin_t": Model(
@@ -247,49 +233,5 @@ MODELS = {
     ),
 }
 
-
-def check_input(name: str, shape: Shape) -> None:
-    """Check that a model can take images of a shape.
-
-    Raises:
-        UnknownName: no such model.
-        BadInput: it cannot.
-    """
-    patch = MODELS[check_name("model", name, sorted(MODELS))].patch
-    _, height, width = shape
-    if height % patch or width % patch:
-        raise BadInput(
-            f"{name} cuts images into patches of {patch}x{patch}; "
-            f"height and width must be multiples of {patch}, not {height}x{width}"
-        )
-
-
-def build(
-    name: str,
-    shape: Shape,
-    classes: int,
-    seed: int,
-    *,
-    initialisation: Initialisation = Initialisation(),  # noqa: B008  (frozen)
-    device: torch.device | str = "cpu",
-    precision: str = "float32",
-) -> Network:
-    """Build a model of the suite with the initial weights of a seed.
-
-    Args:
-        name: a key of MODELS.
-        shape: channels, height and width of the input.
-        device, precision: see Network.
-
-    Raises:
-        UnknownName: no such model.
-        BadInput: it cannot take images of this shape.
-    """
-    check_input(name, shape)
-    model = MODELS[name]
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive(seed, "construction"))
-        module = model.build(shape, classes)
-    initialise(module, seed, initialisation)
-    layout = Layout.prunable(module, model.keep_dense)
-    return Network(module, layout, device=device, precision=precision)
+for _name, _model in SUITE.items():
+    MODELS.add(_name, _model)

@@ -1,76 +1,15 @@
 """Methods and objectives by name."""
 
 import inspect
-import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import entry_points
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
+from lottery.core.choices import PRUNED_AT, PrunedAt
 from lottery.core.errors import BadInput, check_name
+from lottery.core.registry import Registry, check_registered_name
 from lottery.training.recipe import Recipe
-
-T = TypeVar("T")
-
-
-class Registry(Generic[T]):
-    """Things of one kind by name; an installed package adds more through an entry-point group."""
-
-    def __init__(self, kind: str, group: str | None = None) -> None:
-        self.kind = kind
-        self._group = group
-        self._found: dict[str, T] = {}
-
-    def add(self, name: str, thing: T) -> None:
-        """Register under a name.
-
-        Raises:
-            ValueError: the name is taken.
-        """
-        if name in self._found:
-            raise ValueError(f"{self.kind} {name!r} is registered already")
-        self._found[name] = thing
-
-    @contextmanager
-    def temporarily(self, things: Mapping[str, T] | None = None) -> Iterator[None]:
-        """Add things, or put them in place of others, for as long as the block runs; what else is
-        added within it goes too."""
-        self._load_plugins()
-        before = self._found
-        self._found = {**before, **(things or {})}
-        try:
-            yield
-        finally:
-            self._found = before
-
-    def names(self) -> list[str]:
-        self._load_plugins()
-        return sorted(self._found)
-
-    def __getitem__(self, name: str) -> T:
-        """Look a name up.
-
-        Raises:
-            UnknownName: with the nearest valid names.
-            BadInput: an installed package that adds names does not load.
-        """
-        return self._found[check_name(self.kind, name, self.names())]
-
-    def _load_plugins(self) -> None:
-        if self._group is None:
-            return
-        for plugin in entry_points(group=self._group):
-            try:
-                plugin.load()  # importing the module runs its decorators
-            except Exception as error:  # whatever an installed package raises
-                raise BadInput(
-                    f"the {self.kind} {plugin.name!r} of an installed package ({plugin.value}) "
-                    f"does not load: {type(error).__name__}: {error}"
-                ) from error
-        self._group = None
-
 
 GIVEN = ("network", "data", "density", "generator")  # what every method takes
 Plan = Callable[[Recipe, float, float | None, Mapping[str, Any]], dict[str, float]]
@@ -117,17 +56,14 @@ class Method:
     draw: Callable[..., Any]
     strong: bool = False
     own_weights: bool = False
-    pruned_at: str = "rewind"
+    pruned_at: PrunedAt = "rewind"
     sets_density: bool = True
     plan: Plan = no_plan
     check: Check = no_check
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", self.name):
-            raise BadInput(
-                f"method name {self.name!r} has to be letters, digits, _ and -, a letter first"
-            )
-        check_name(f"pruned_at of method {self.name}", self.pruned_at, ["init", "rewind"])
+        check_registered_name("method", self.name)
+        check_name(f"pruned_at of method {self.name}", self.pruned_at, PRUNED_AT)
         runner = {"runner": None} if self.wants_runner else {}
         try:
             inspect.signature(self.draw).bind(*GIVEN, **runner)
@@ -172,7 +108,7 @@ def method(
     *,
     strong: bool = False,
     own_weights: bool = False,
-    pruned_at: str = "rewind",
+    pruned_at: PrunedAt = "rewind",
     sets_density: bool = True,
     plan: Plan = no_plan,
     check: Check = no_check,

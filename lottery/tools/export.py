@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +12,7 @@ from torch.nn.utils import prune
 
 from lottery.core.command_line import run_command
 from lottery.core.errors import BadInput
+from lottery.core.extras import needing
 from lottery.core.files import replacing
 from lottery.core.mask import Mask
 from lottery.core.network import Network
@@ -68,10 +68,9 @@ def write_onnx(module: nn.Module, shape: tuple[int, int, int], path: Path) -> No
     Raises:
         BadInput: the packages that torch's exporter needs are not installed.
     """
-    if missing := [name for name in ("onnx", "onnxscript") if find_spec(name) is None]:
-        raise BadInput(
-            f"ONNX export needs {' and '.join(missing)}: pip install 'lottery-benchmarks[onnx]'"
-        )
+    with needing("onnx"):
+        import onnx  # noqa: F401  (torch's exporter imports both when it is too late for a line)
+        import onnxscript  # noqa: F401
     program = torch.onnx.export(
         module,
         (torch.zeros(2, *shape),),

@@ -34,30 +34,31 @@ def rebuild(ticket: Ticket) -> Network:
     Raises:
         BadInput: the provenance names no model of the suite, or one of another layout.
     """
-    said = ticket.provenance
+    provenance = ticket.provenance
     for name in ("model", "dataset"):
-        if name not in said:
+        if name not in provenance:
             raise BadInput(f"the ticket's provenance names no {name}")
-    kept = said.get("kept", "1")
+    kept = provenance.get("kept", "1")
     if not re.fullmatch(r"1(\.0*)?|0\.\d+", kept):
         raise BadInput(f"the ticket's provenance has kept {shown(kept)}, no fraction above 0")
     try:
-        initialisation = Initialisation.of_facts(said)
+        initialisation = Initialisation.of_facts(provenance)
     except UnknownName as error:
         raise BadInput(f"the ticket's provenance has an {error}") from error
-    facts = DATASETS[check_name("dataset", said["dataset"], list(DATASETS))]
+    facts = DATASETS[check_name("dataset", provenance["dataset"], list(DATASETS))]
     network = build(
-        said["model"],
+        provenance["model"],
         facts.shape,
         facts.classes,
         ticket.seed,
         initialisation=initialisation,
     )
+    task = f"{provenance['model']} on {provenance['dataset']}"
     if network.layout != ticket.mask.layout:
-        raise BadInput(f"the ticket's layout is not that of {said['model']} on {said['dataset']}")
+        raise BadInput(f"the ticket's layout is not that of {task}")
     rest = ticket.rest
     if ticket.weights is not None and (rest is None or rest.shape != network.rest.shape):
-        raise BadInput(f"the ticket's rest does not fit {said['model']} on {said['dataset']}")
+        raise BadInput(f"the ticket's rest does not fit {task}")
     if ticket.weights is not None and ticket.weights.dtype != network.weights.dtype:
         raise BadInput(f"the ticket's weights are {ticket.weights.dtype}, not float32")
     return network if ticket.weights is None else network.at(ticket.weights, ticket.rest)

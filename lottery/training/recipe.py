@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
+from lottery.core.choices import GRADIENTS, Gradient
 from lottery.core.errors import check_name
-
-GRADIENTS = ("mean_clipped", "sum_clipped_all")
 
 
 @dataclass(frozen=True)
@@ -25,13 +24,15 @@ class Recipe:
             of all parameters, pruned weights included, is clipped; the sum is so large that every
             step is of norm clip_norm. "mean_clipped": the loss is a mean over the images, and the
             gradient of the kept weights alone is clipped.
-        lr: learning rate at the start.
+        lr: learning rate at the start, or after the warm-up.
         milestones: fractions of the training at which the learning rate is multiplied by gamma.
         weight_decay: on every parameter, norms included.
         clip_norm: upper bound on the gradient's norm.
+        warmup_epochs: over which the learning rate rises in a line from 0.
 
     Raises:
-        ValueError: a rewind point outside the training, or a batch that does not fall into parts.
+        ValueError: a rewind point or a warm-up outside the training, or a batch that does not fall
+            into parts.
         UnknownName: another kind of gradient.
     """
 
@@ -39,17 +40,20 @@ class Recipe:
     rewind_epochs: float = 9
     batch_size: int = 512
     replicas: int = 4
-    gradient: str = "sum_clipped_all"
+    gradient: Gradient = "sum_clipped_all"
     lr: float = 0.1
     momentum: float = 0.9
     weight_decay: float = 1e-3
     milestones: tuple[float, ...] = (79 / 160, 119 / 160)
     gamma: float = 0.1
     clip_norm: float = 2.0
+    warmup_epochs: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.rewind_epochs < self.epochs:
             raise ValueError(f"rewind_epochs {self.rewind_epochs} is outside [0, {self.epochs})")
+        if not 0 <= self.warmup_epochs < self.epochs:
+            raise ValueError(f"warmup_epochs {self.warmup_epochs} is outside [0, {self.epochs})")
         if self.replicas < 1 or self.batch_size % self.replicas:
             raise ValueError(
                 f"a batch of {self.batch_size} does not fall into {self.replicas} equal parts"
@@ -70,4 +74,6 @@ class Recipe:
 
     def lr_at(self, progress: float) -> float:
         """Learning rate at a fraction of the training, in [0, 1)."""
-        return self.lr * self.gamma ** sum(progress >= milestone for milestone in self.milestones)
+        drops = sum(progress >= milestone for milestone in self.milestones)
+        risen = min(1.0, progress * self.epochs / self.warmup_epochs) if self.warmup_epochs else 1.0
+        return self.lr * risen * self.gamma**drops

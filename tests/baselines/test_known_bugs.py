@@ -22,6 +22,7 @@ from benchmarks.run.methods import methods
 from benchmarks.run.pipeline import Bench, run_cell
 from benchmarks.run.watch import Watch
 from lottery.core.ablations import ablate
+from lottery.core.choices import Precision
 from lottery.core.mask import Mask
 from lottery.core.network import Network
 from lottery.core.randomness import generator
@@ -304,7 +305,7 @@ def test_masks_of_levels_lie_within_each_other(digits: Data, tiny: Network) -> N
 
 
 def test_synflow_is_not_run_in_half_precision(digits: Data) -> None:
-    def deep(precision: str) -> Network:
+    def deep(precision: Precision) -> Network:
         layers: list[nn.Module] = [nn.Flatten()]
         for _ in range(40):
             layers += [nn.Linear(64, 64, bias=False), nn.ReLU()]

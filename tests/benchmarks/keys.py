@@ -81,9 +81,9 @@ def keys_of(cell: Cell, bench: Bench) -> list[str]:
     return [
         cell.key,
         content_hash(work._task(work.draw_step)),
-        asked(lambda: work._train_stage("dense", network, mask, before)),
+        asked(lambda: work._train("dense", network, mask, before)),
         asked(lambda: work.draw(network)),
-        asked(lambda: work._train_stage("trained", network, mask, after)),
+        asked(lambda: work._train("trained", network, mask, after)),
         f"steps {before} {after}",
     ]
 
@@ -108,7 +108,7 @@ def blank(dataset: str, root: Path) -> tuple[Images, Images]:
 def listed() -> dict[str, Listed]:
     """Every cell as the code has it now, by preset and suite."""
     with (
-        patch.multiple(pipeline, load=blank, parameters_hash=lambda network: "of weights"),
+        patch.multiple(pipeline, load_parts=blank, parameters_hash=lambda network: "of weights"),
         patch.object(stages, "claim", lambda path, watch: nullcontext()),
         tempfile.TemporaryDirectory() as folder,
     ):

@@ -1,6 +1,6 @@
 """Rows that are made up, with a value of its kind in every column."""
 
-from benchmarks.plan.cell import PROTOCOL
+from benchmarks.plan.cell import PROTOCOL, Cell
 
 HASH = "0123456789abcdef" * 4
 
@@ -33,5 +33,22 @@ def row(name: str, **values: object) -> dict[str, str]:
             "architecture": "",
         },
         **{"variant": "", "architecture": ""},
+        **{name: str(value) for name, value in values.items()},
+    }
+
+
+def row_of(cell: Cell, accuracy: float, **values: object) -> dict[str, str]:
+    """A row that says of its cell what the cell is."""
+    assert cell.density is not None
+    prunable = 291_376
+    kept = round(cell.density * prunable)
+    return {
+        **row(""),
+        **{"suite": cell.suite, "table": cell.table, "preset": cell.preset, "paper": cell.paper},
+        **{"method": cell.method, "model": cell.model, "dataset": cell.dataset},
+        **{"ablation": cell.ablation, "pruned_at": cell.pruned_at, "source": cell.source},
+        **{"seed": str(cell.seed), "cell_key": cell.key, "accuracy": f"{accuracy:.4f}"},
+        **{"density_requested": f"{cell.density:.9g}", "density": f"{kept / prunable:.9g}"},
+        **{"params_prunable": str(prunable), "params_kept": str(kept)},
         **{name: str(value) for name, value in values.items()},
     }

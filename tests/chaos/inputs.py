@@ -19,7 +19,8 @@ from lottery.core.command_line import parse
 from lottery.core.errors import BadInput
 from lottery.core.mask import Mask
 from lottery.core.ticket import Ticket
-from lottery.data.sources import LAYOUTS, DataError
+from lottery.data.sets.mnist import MNIST
+from lottery.data.sources import DataError
 from lottery.models.zoo import build
 from lottery.tools.rebuild import read, rebuild
 from tests.benchmarks.made_up import row
@@ -66,11 +67,14 @@ def tables(folder: Path, draw: random.Random) -> Callable[[Tally, int], None]:
         store = tally.give(f"CSV {raw[-300:]!r}", lambda: Store(path))
         if path.read_bytes() != raw:
             tally.unequal += 1
+            tally.note(f"CSV {raw!r} was changed by reading")
         if store is not None:
             rows = store.all_rows()
             tally.give(f"CSV {raw[-300:]!r}", lambda: StoreWriter(path).append(row("new")))
             again = Store(path).all_rows()
-            tally.lost += sum(each not in again for each in rows)
+            if lost := sum(each not in again for each in rows):
+                tally.lost += lost
+                tally.note(f"CSV {raw!r}: {lost} rows are not as before")
 
     return one
 
@@ -106,24 +110,26 @@ def tickets(folder: Path, draw: random.Random) -> Callable[[Tally, int], None]:
         ticket = tally.give(f"ticket {i}", lambda: read(path))
         if ticket is not None:
             tally.give(f"ticket {i}", lambda: rebuild(ticket))
-            tally.unequal += ticket.mask.sha256 != mask.sha256
+            if ticket.mask.sha256 != mask.sha256:
+                tally.unequal += 1
+                tally.note(f"ticket {i} has another mask")
 
     return one
 
 
 def datasets(folder: Path, draw: random.Random) -> Callable[[Tally, int], None]:
     """Data files: none that is not the official one is taken."""
-    (layout,) = LAYOUTS["mnist"]
-    raw = folder / layout.folder
+    raw = folder / MNIST.folder
     raw.mkdir(parents=True)
 
     def one(tally: Tally, i: int) -> None:
-        name = draw.choice(list(layout.md5))
+        name = draw.choice(list(MNIST.md5))
         (raw / name).write_bytes(mutated(b"\0\0\x08\x03" + bytes(100), draw))
-        tally.give(f"data {name}", lambda: layout.verify(folder))
+        tally.give(f"data {name}", lambda: MNIST.verify(folder))
         try:
-            layout.verify(folder)
+            MNIST.verify(folder)
             tally.unequal += 1
+            tally.note(f"data {name}: taken for the official file")
         except DataError:
             (raw / name).unlink()
 

@@ -116,7 +116,7 @@ def signals(seed: int, times: int) -> Tally:
             lambda there: ["-m", "benchmarks", *CELLS[:1], "--list", f"--results={there}"],
             lambda there: report(results),
             lambda there: figures(results),
-            lambda there: ["-m", "lottery.data", "digits"],
+            lambda there: ["-m", "lottery.fetch", "digits"],
         ]
         for i in range(times):
             process = start(programs[i % len(programs)](folder / str(i)), folder)

@@ -22,7 +22,7 @@ def source(tmp_path: Path) -> Path:
     ]
     names = ["cell_key", "method", "model", "seed", "accuracy", "density"]
     frame = pd.DataFrame(rows, columns=names).assign(
-        dataset="mnist", protocol=1, accuracy_soft_gates=50.0
+        dataset="mnist", objective=None, protocol=1, accuracy_soft_gates=50.0
     )
     frame.to_csv(tmp_path / "table1.csv", index=False)
     search = [
@@ -58,7 +58,7 @@ def test_fig_1_is_the_mean_of_the_judged_searches(source: Path) -> None:
     assert ydata(soft) == [65.0, 97.5]
     pruned = ax.collections[0].get_paths()[0].vertices
     assert np.asarray(pruned)[:, 1].max() == pytest.approx(45.0), "1 - mean(0.5, 0.6)"
-    assert ax.get_title() == "CRBG, lenet-300-100 on mnist"
+    assert ax.get_title() == "CRBG, LeNet-300-100, MNIST (2 seeds)"
     plt.close(figure)
 
 
@@ -69,10 +69,13 @@ def test_fig_1_needs_a_judged_search(source: Path) -> None:
         training.draw(Tables(source))
 
 
-def test_fig_2_has_a_bar_per_layer_of_the_final_tickets(source: Path) -> None:
+def test_fig_2_has_a_point_per_layer_of_the_final_tickets(source: Path) -> None:
     figure = layers.draw(Tables(source))
     (ax,) = figure.axes
-    assert [p.get_height() for p in ax.patches] == pytest.approx([62.5, 62.5])  # type: ignore[attr-defined]
+    crbg, edge_popup = ax.lines
+    assert ydata(crbg) == pytest.approx([62.5, 62.5])
+    assert ydata(edge_popup) == pytest.approx([50, 50])
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["1", "3"]
     plt.close(figure)
 
 

@@ -3,13 +3,18 @@
 import os
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
+from matplotlib.container import ErrorbarContainer
+from matplotlib.figure import Figure
+from PIL import Image
 
 from lottery.core.summary import removed
 from plots import (
@@ -23,8 +28,11 @@ from plots import (
     sparsity_accuracy,
     style,
 )
-from plots.command import FIGURES, figures_of, main
+from plots.command import figures_of, main
 from plots.drawing import NothingToDraw, Tables
+from plots.figures import by_suite
+from plots.freshness import content_hash, drawn_from
+from plots.printed import draw_points, printed
 
 COLUMNS = ["paper", "dataset", "model", "method", "objective", "ablation", "protocol", "seed"]
 MORE = ["density_requested", "density", "accuracy", "options", "table"]
@@ -92,9 +100,7 @@ def test_the_line_is_the_mean_over_seeds_and_ablations_stay_out(tmp_path: Path) 
     assert ax.get_xscale() == "log"
     figure.canvas.draw()
     assert {t.get_text() for t in ax.get_xticklabels()} == {"98.2%", "99.7%"}
-    legend = ax.get_legend()
-    assert legend is not None
-    assert [t.get_text() for t in legend.get_texts()] == ["CTS-KL", "LTR"]
+    assert ax.get_legend_handles_labels()[1] == ["CTS-KL", "LTR"]
     plt.close(figure)
 
 
@@ -132,16 +138,19 @@ def test_fig_2_has_cts_in_it_wherever_its_cells_are_printed(tmp_path: Path) -> N
     pd.concat([rows, other, *more, vgg]).to_csv(source, index=False)
     style.apply()
     figure = sparsity_accuracy.draw(Tables(source))
-    assert [ax.get_title() for ax in figure.axes] == [
-        *("resnet20, digits", "wide_resnet20, digits", "vgg16, digits")
+    titles = [ax.get_title().splitlines() for ax in figure.axes if ax.get_visible()]
+    families = ["searches and pruning in rounds", "scores, no search", "learned gates"]
+    families.append("frozen weights, and others")
+    assert [title[1] for title in titles] == [*families, families[3], families[0]]
+    assert [title[0] for title in titles[3:]] == [
+        *("ResNet-20, digits (1 to 3 seeds)", "Wide-ResNet-20, digits (1 seed)"),
+        "VGG-16, digits (1 seed)",
     ]
-    legend = figure.axes[0].get_legend()
-    assert legend is not None
-    shown = [text.get_text() for text in legend.get_texts()]
-    assert shown[0] == "CTS-KL"
-    assert len(shown) == 2 + 1 + len(names)
+    searches, scores = (ax.get_legend_handles_labels()[1] for ax in figure.axes[:2])
+    assert searches == ["CTS-KL", "LTR", "Random", "IMP"]
+    assert scores == ["CTS-KL", "Random", "SNIP", "GraSP", "SynFlow", "Magnitude"]
     figure.canvas.draw()
-    assert figure.axes[2].get_xticklabels()[0].get_text() == "98.2%"
+    assert figure.axes[5].get_xticklabels()[0].get_text() == "98.2%"
     assert removed(0.0003) == "99.97%"
     plt.close(figure)
 
@@ -186,8 +195,66 @@ def test_intervals_beyond_what_an_accuracy_can_be_are_cut() -> None:
     wide.set_xlim(-40, 120)
     style.accuracy_axis(wide, "x")
     assert wide.get_xlim() == (0, 101)
-    assert wide.get_xlabel() == wide.get_ylabel() == "test accuracy (%)"
+    assert wide.get_xlabel() == wide.get_ylabel() == "test accuracy"
+    figure.canvas.draw()
+    assert [tick.get_text() for tick in narrow.get_yticklabels()][1:3] == ["60%", "62%"]
     plt.close(figure)
+
+
+def test_no_axis_is_finer_than_the_test_images() -> None:
+    figure, ax = plt.subplots()
+    ax.plot([98.6, 99.2])
+    style.accuracy_axis(ax, dataset="digits")
+    low, high = ax.get_ylim()
+    image = 100 / 360
+    assert high - low == pytest.approx(style.LEAST_IMAGES * image)
+    ticks = [tick for tick in ax.get_yticks() if low <= tick <= high]
+    assert min(b - a for a, b in pairwise(ticks)) >= image
+    plt.close(figure)
+
+
+def test_the_papers_points_stand_at_the_measured_densities(tmp_path: Path) -> None:
+    rows = pd.read_csv(results(tmp_path / "demo" / "table2.csv"))
+    rows = rows[(rows["paper"] == "cts") & (rows["ablation"] == "none")]
+    assert printed(rows).empty, "digits are another task"
+    real = rows.assign(dataset="cifar10", density=rows["density"].replace(0.003, 0.8**26))
+    found = printed(real)
+    assert set(found["id"]) == {"cts kl", "ltr"}
+    assert found["value_percent"][found["id"] == "ltr"].tolist() == [83.5, 68.3, 55.7]
+    figure, ax = plt.subplots()
+    draw_points(ax, real)
+    kl, ltr, hollow = ax.lines
+    assert np.asarray(kl.get_xdata()).tolist() == pytest.approx([0.018, 0.007, 0.8**26])
+    assert np.asarray(ltr.get_ydata()).tolist() == [83.5, 68.3, 55.7]
+    assert hollow.get_label() == "as printed (hollow)"
+    plt.close(figure)
+
+
+def test_titles_say_names_as_people_write_them_and_how_many_seeds() -> None:
+    assert style.title_of("resnet20", "cifar10") == "ResNet-20, CIFAR-10"
+    assert style.title_of("lenet-300-100", "mnist") == "LeNet-300-100, MNIST"
+    assert style.title_of("resnet50_224", "mine") == "ResNet-50 at 224x224, mine"
+    rows = pd.DataFrame({"method": ["a", "a", "b"], "seed": [0, 1, 0]})
+    assert style.seeds_of(rows) == "2 seeds"
+    assert style.seeds_of(rows, "method") == "1 to 2 seeds"
+    assert style.seeds_of(rows[:1]) == "1 seed"
+
+
+@pytest.mark.parametrize("suite", ["table1", "sanity-checks", "table2"])
+def test_figures_are_as_wide_as_a_column_or_a_page_and_say_it_in_three_formats(
+    tmp_path: Path, suite: str
+) -> None:
+    source = results(tmp_path / "demo" / f"{suite}.csv")
+    frame = pd.read_csv(source).assign(pruned_at="init", cell_key="k")
+    frame.to_csv(source, index=False)
+    assert main([suite, f"--results={tmp_path}"]) == 0
+    with Image.open(source.with_suffix(".png")) as image:
+        assert image.width / 200 == pytest.approx(style.PAGE, abs=0.01)
+    for kind in ("svg", "pdf"):
+        assert content_hash(source).encode() in source.with_suffix(f".{kind}").read_bytes()
+    assert drawn_from(source.with_suffix(".png")) == content_hash(source)
+    source.with_suffix(".svg").unlink()
+    assert drawn_from(source.with_suffix(".png")) == ""
 
 
 def test_searches_of_another_length_have_a_line_of_their_own(tmp_path: Path) -> None:
@@ -206,14 +273,12 @@ def test_searches_of_another_length_have_a_line_of_their_own(tmp_path: Path) -> 
     table(source, "search", lines)
     style.apply()
     figure = search_log.draw(Tables(source))
-    assert [ax.get_title() for ax in figure.axes] == ["lenet, digits"] * 4 + [
-        "resnet20, digits"
-    ] * 4
-    assert [ax.get_ylabel() for ax in figure.axes] == [*search_log.PANELS.values()] * 2
-    for ax in figure.axes[4:]:
+    # Of the network whose search is one epoch long nothing changes.
+    assert [ax.get_title() for ax in figure.axes] == ["ResNet-20, digits (1 seed)"] * 4
+    assert [ax.get_ylabel() for ax in figure.axes] == [*search_log.PANELS.values()]
+    for ax in figure.axes:
         assert [np.asarray(line.get_ydata()).tolist() for line in ax.lines] == [[1], [2]]
-    legend = figure.axes[4].get_legend()
-    assert legend is not None
+    (legend,) = figure.legends
     assert [t.get_text() for t in legend.get_texts()] == [
         *("CTS-KL at 98.2%", "Quick CTS-KL at 98.2%")
     ]
@@ -284,7 +349,7 @@ def test_a_suite_without_a_figure(tmp_path: Path, capsys: pytest.CaptureFixture[
     command = [sys.executable, "-m", "plots", "table9", f"--results={tmp_path}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr.startswith("error: no figure for 'table9': table1, ")
+    assert done.stderr.startswith("error: no figure for 'table9': base-size, ")
     for suite in ("", "/etc"):
         assert main([suite, f"--results={tmp_path}"]) == 2
         assert capsys.readouterr().err.startswith(f"error: no figure for '{suite}': ")
@@ -295,7 +360,7 @@ def test_a_suite_that_is_not_listed_has_the_usual_figure(tmp_path: Path) -> None
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     assert figures_of(tmp_path / "mine.csv") == {"": "sparsity_accuracy"}
-    assert figures_of(tmp_path / "table1.csv") == FIGURES["table1"]
+    assert figures_of(tmp_path / "table1.csv") == by_suite()["table1"]
     assert [*figures_of(tmp_path / "mine-search.csv"), *figures_of(tmp_path / "compared.csv")] == []
 
 
@@ -327,7 +392,10 @@ def test_sanity_checks_have_a_panel_per_method_and_a_line_per_ablation(tmp_path:
     frame.to_csv(tmp_path / "t.csv", index=False)
     figure = sanity_checks.draw(Tables(tmp_path / "t.csv"))
     titles = [ax.get_title() for ax in figure.axes if ax.get_visible()]
-    assert titles == ["SNIP, drawn at init, resnet20", "LTR, drawn at rewind, resnet20"]
+    assert titles == [
+        "SNIP at initialisation\nResNet-20 (2 seeds)",
+        "LTR at the rewind point\nResNet-20 (2 seeds)",
+    ]
     for ax in figure.axes[:2]:
         assert len(ax.lines) == 3
         assert np.asarray(ax.lines[0].get_ydata()).tolist() == pytest.approx([50.5, 50.5])
@@ -345,12 +413,10 @@ def test_sanity_checks_have_a_panel_per_method_and_a_line_per_ablation(tmp_path:
     frame[frame["density"] == 0.01].to_csv(tmp_path / "t.csv", index=False)
     figure = sanity_checks.draw(Tables(tmp_path / "t.csv"))
     (ax,) = figure.axes
-    assert ax.get_title() == "CTS, digits, 99.0% sparsity"
+    assert ax.get_title() == "CTS, digits, 99.0% sparsity (2 seeds)"
     assert [text.get_text() for text in ax.get_yticklabels()] == ["SNIP", "LTR"]
-    legend = ax.get_legend()
-    assert legend is not None
-    names = [text.get_text() for text in legend.get_texts()]
-    assert names == ["ticket", "shuffled in each layer", "lowest scores"]
+    names = ax.get_legend_handles_labels()[1]
+    assert names == ["ticket", "shuffled", "inverted"]
     plt.close(figure)
 
 
@@ -455,7 +521,9 @@ def test_layerwise_bars_are_the_layers_shares(tmp_path: Path) -> None:
     plt.close(figure)
 
 
-def points(path: Path) -> Path:
+def points(
+    path: Path, densities: tuple[float, ...] = (0.1, 0.01), seeds: int = 3, half: float = 2.0
+) -> Path:
     """What python -m benchmarks.compare writes."""
     rows = [
         (
@@ -467,19 +535,18 @@ def points(path: Path) -> Path:
             "resnet20",
             "digits",
             density,
-            3,
-            a,
-            a - 2,
-            a + 2,
+            seeds,
+            *accuracy,
             cost,
-            front,
+            True,
             1,
         )
-        for label, mine, method, a, cost, front in (
-            ("mine", True, "mine", 95.0, 24.0, True),
-            ("SNIP", False, "snip", 90.0, 12.0, True),
+        for label, mine, method, a, cost in (
+            ("mine", True, "mine", 95.0, 24.0),
+            ("SNIP", False, "snip", 90.0, 12.0),
         )
-        for density in (0.1, 0.01)
+        for accuracy in [(a, a - half, a + half)]
+        for density in densities
     ]
     names = "label candidate method objective options model dataset density seeds accuracy low high"
     frame = pd.DataFrame(rows, columns=[*names.split(), "epochs", "on_front", "protocol"])
@@ -488,22 +555,53 @@ def points(path: Path) -> Path:
     return path
 
 
-def test_a_comparison_has_accuracy_by_sparsity_and_by_cost(tmp_path: Path) -> None:
+def compared(tmp_path: Path, **more: Any) -> Figure:
     style.apply()
-    figure = comparison.draw(Tables(points(tmp_path / "demo" / "made-up-1" / "mine.csv")))
+    return comparison.draw(Tables(points(tmp_path / "demo" / "made-up-1" / "mine.csv", **more)))
+
+
+def test_a_comparison_has_accuracy_by_sparsity_and_by_cost(tmp_path: Path) -> None:
+    figure = compared(tmp_path)
     top, *costs = figure.axes
-    legend = top.get_legend()
-    assert legend is not None
-    assert [text.get_text() for text in legend.get_texts()] == ["mine", "SNIP"]
-    assert len(top.containers) == 2, "means with intervals"
-    assert [ax.get_title() for ax in costs] == [
-        *("90.0% removed; line: the front", "99.0% removed; line: the front")
-    ]
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["mine", "SNIP", "Pareto front"]
+    assert top.get_title() == "ResNet-20, digits: mean of 3 seeds, 95% interval"
+    mine, snip = top.containers
+    assert isinstance(mine, ErrorbarContainer)
+    assert isinstance(snip, ErrorbarContainer)
+    assert mine.has_yerr
+    for ours, theirs, density in zip(
+        mine[0].get_xdata(), snip[0].get_xdata(), (0.1, 0.01), strict=True
+    ):
+        assert theirs < density < ours, "side by side"
+    assert [ax.get_title() for ax in costs] == ["90.0% removed", "99.0% removed"]
     for ax in costs:
-        front, mine, snip = ax.lines
+        front, star, other = ax.lines
         assert np.asarray(front.get_ydata()).tolist() == [90.0, 95.0]
-        assert np.asarray(mine.get_xdata()).tolist() == [24.0]
-        assert np.asarray(snip.get_xdata()).tolist() == [12.0]
+        assert np.asarray(star.get_xdata()).tolist() == [24.0]
+        assert np.asarray(other.get_xdata()).tolist() == [12.0]
+        assert other.get_markerfacecolor() == "none"
+        assert other.get_zorder() > star.get_zorder()
+    plt.close(figure)
+
+
+def test_a_comparison_of_one_seed_claims_no_interval(tmp_path: Path) -> None:
+    figure = compared(tmp_path, seeds=1, half=np.nan)
+    top = figure.axes[0]
+    assert top.get_title() == "ResNet-20, digits: one seed, so no interval"
+    for drawn in top.containers:
+        assert isinstance(drawn, ErrorbarContainer)
+        assert not drawn.has_yerr
+    plt.close(figure)
+
+
+def test_a_comparison_at_one_sparsity_has_a_line_for_each_method(tmp_path: Path) -> None:
+    figure = compared(tmp_path, densities=(0.1,))
+    top, cost = figure.axes
+    assert [label.get_text() for label in top.get_yticklabels()] == ["mine", "SNIP"]
+    assert top.yaxis_inverted()
+    assert top.get_xlabel() == "test accuracy"
+    assert cost.get_title() == "90.0% removed"
     plt.close(figure)
 
 

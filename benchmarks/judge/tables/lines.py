@@ -10,6 +10,7 @@ from benchmarks.judge.tables.text import NONE, average, minutes, sparsity
 from benchmarks.plan.block import Block, Line
 from benchmarks.results.lookup import Results
 from benchmarks.results.store import Row
+from lottery.core.catalogue import NOT_FETCHED
 
 METRICS = {"accuracy": "", "accuracy_top3": " top-3", "accuracy_top5": " top-5"}
 
@@ -35,7 +36,8 @@ def _line(line: Line, block: Block, results: Results) -> dict[str, str]:
         measured["epochs"] = f"{mean(_total(row, 'epochs') for row in rows):.0f}"
         measured["time"] = minutes(mean(_total(row, "seconds") for row in rows) / 60)
     elif cell:
-        measured["accuracy"] = "not yet run"
+        needed = NOT_FETCHED.get(cell.dataset)
+        measured["accuracy"] = f"needs {needed}" if needed else "not yet run"
         if cell.density is not None:
             measured["sparsity"] = sparsity(100 * (1 - cell.density))
     else:

@@ -14,8 +14,8 @@ def notes_of(block: Block, preset: Preset, results: Results) -> tuple[str, ...]:
     """Everything that is to be said under a block's tables, a paragraph each."""
     rows = [row for line in block.lines for row in results.rows(line.cell)]
     about = [stand_ins(block, preset)]
-    if preset.name != "paper" and (said := settings(block, preset)):
-        about.append(f"Set here: {'; '.join(said)}.")
+    if preset.name != "paper" and (changes := settings(block, preset)):
+        about.append(f"Set here: {'; '.join(changes)}.")
     return (" ".join(about), *explained(block, results), *unlike(rows))
 
 
@@ -34,18 +34,18 @@ def stand_ins(block: Block, preset: Preset) -> str:
     swaps = {}
     for line in block.lines:
         if line.cell and (printed := line.printed):  # variants of a model stand in for nothing
-            swaps[printed.dataset] = preset.datasets.get(printed.dataset, printed.dataset)
-            swaps[printed.model] = preset.models.get(printed.model, printed.model)
+            swaps[printed.dataset] = preset.dataset_for(printed.dataset)
+            swaps[printed.model] = preset.model_for(printed.model)
         elif line.cell:
             swaps[block.dataset] = line.cell.dataset
             if block.model:
                 swaps[block.model] = line.cell.model
     parts = [f"Preset {preset.name}: {preset.description}."]
-    said = [f"{mine} stands in for {name}" for name, mine in swaps.items() if mine != name]
-    if said:
+    swapped = [f"{mine} stands in for {name}" for name, mine in swaps.items() if mine != name]
+    if swapped:
         parts.append(
-            f"Here {', '.join(said)}: the paper's numbers are of another task, to be compared in "
-            "their order, not their height."
+            f"Here {', '.join(swapped)}: the paper's numbers are of another task, to be compared "
+            "in their order, not their height."
         )
     elif preset.name != "paper":
         parts.append("The paper's numbers are of the full length.")
@@ -64,14 +64,14 @@ def settings(block: Block, preset: Preset) -> list[str]:
     for (method, name), found in sorted(values.items()):
         if len(found) == 1:
             by_method[method].append(f"{name}={found.pop()}")
-    return [f"{method} {' '.join(said)}" for method, said in by_method.items()]
+    return [f"{method} {' '.join(options)}" for method, options in by_method.items()]
 
 
 def unlike(rows: Sequence[Row]) -> list[str]:
     """In what rows differ that are compared: machine, number format, version of torch."""
-    said = []
+    differences = []
     for name in ("device", "precision", "torch"):
         values = sorted({value for row in rows for value in row[name].split(" + ")})
         if len(values) > 1:
-            said.append(f"Rows differ in {name}: {'; '.join(values)}.")
-    return said
+            differences.append(f"Rows differ in {name}: {'; '.join(values)}.")
+    return differences

@@ -7,6 +7,7 @@ from benchmarks.judge.tables.sections import Table
 from benchmarks.plan.block import Block
 from benchmarks.plan.cell import Cell
 from benchmarks.results.lookup import Results
+from lottery.core.catalogue import ABLATIONS
 from lottery.core.summary import removed
 
 
@@ -29,7 +30,7 @@ def sanity_table(block: Block, results: Results) -> Table:
         if line.cell is None or line.cell.density is None or not (found and found.gains):
             continue
         gains = ", ".join(
-            f"{name} {gain:+.1f}"
+            f"{ABLATIONS[name].word} {gain:+.1f}"
             + (f" (p {p:.2g})" if (p := found.p_values.get(name)) is not None else "")
             for name, gain in found.gains.items()
         )

@@ -1,10 +1,13 @@
 """Tables, and what is said about them, before they become Markdown, LaTeX or HTML."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from tabulate import tabulate
+
+from benchmarks.judge.tables.text import NONE
 
 
 class Table(NamedTuple):
@@ -12,6 +15,25 @@ class Table(NamedTuple):
 
     headers: Sequence[str]
     lines: Sequence[Sequence[str]]
+
+    def column(self, index: int) -> list[str]:
+        return [line[index] for line in self.lines]
+
+
+# What stands where there is no number.
+NOTHING = ("", NONE, "not yet run", "not run", "cited")
+_NUMBER = re.compile(r"[+-]?\d[\d,]*(\.\d+)?(e[+-]?\d+)?(?![\w.-])")
+
+
+def is_empty(text: str) -> bool:
+    """Whether a cell says that there is no value."""
+    return text in NOTHING
+
+
+def numeric(table: Table, index: int) -> bool:
+    """Whether a column holds numbers, with what belongs to them, which are set to the right."""
+    filled = [text for text in table.column(index) if not is_empty(text)]
+    return bool(filled) and all(_NUMBER.match(text) for text in filled)
 
 
 @dataclass(frozen=True)

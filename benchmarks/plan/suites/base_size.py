@@ -12,6 +12,7 @@ WIDTHS = (100, 80, 60, 40, 20)  # percent of LeNet-300-100's hidden units
 
 @suite
 def base_size(preset: Preset) -> tuple[Block, ...]:
+    """CRBG Fig. 3: CRBG on base networks of less width."""
     place = Place("base-size", "crbg", "Fig. 3", preset, "lenet-300-100", "mnist")
     full = place.frozen_cell("crbg", None, trajectory=True)  # at 100% Table I's own cell
     lines = [

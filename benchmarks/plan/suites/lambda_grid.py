@@ -13,6 +13,7 @@ HELD_OUT = 0.1  # of the training set
 
 @suite
 def lambda_grid(preset: Preset) -> tuple[Block, ...]:
+    """CRBG's lambda, chosen on a validation split (its Section IV-A)."""
     return tuple(_panel(preset, model, grid) for model, grid in preset.lambdas.items())
 
 

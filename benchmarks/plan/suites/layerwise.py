@@ -8,6 +8,7 @@ from benchmarks.plan.suite import suite
 
 @suite
 def layerwise(preset: Preset) -> tuple[Block, ...]:
+    """CTS Fig. 6: what each layer keeps."""
     return tuple(
         _panel(preset, model, on_grid(power))
         for model, powers in preset.grid.items()

@@ -4,6 +4,7 @@ What the paper calls LTR at initialisation is the mask that LTR draws at the rew
 the initial weights. Searches do not drop their rate here.
 """
 
+from collections.abc import Collection
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -14,11 +15,12 @@ from benchmarks.plan.place import Place, on_grid
 from benchmarks.plan.presets import Preset
 from benchmarks.plan.suite import suite
 from lottery.core.catalogue import OBJECTIVES, SALIENCY_OF, known
+from lottery.core.choices import PrunedAt
 
 
 @suite
 def saliency_gap(preset: Preset) -> tuple[Block, ...]:
-    """Fig. 1: saliency criteria on the objectives that they stand for, against simple baselines."""
+    """CTS Fig. 1: saliency criteria on the objectives that they stand for."""
     return tuple(
         _saliency(preset, model, powers, objective)
         for model, powers in preset.grid.items()
@@ -42,21 +44,22 @@ def _saliency(preset: Preset, model: str, powers: list[int], objective: str) -> 
 
 @suite
 def objectives(preset: Preset) -> tuple[Block, ...]:
-    """Fig. 7, drawn at initialisation, and Fig. 8, drawn at the rewind point."""
+    """CTS Figs. 7, 8: the objectives' values of tickets as they were drawn."""
     panel = partial(_panel, preset)
+    figures: tuple[tuple[str, PrunedAt, Collection[str]], ...] = (
+        ("Fig. 7", "init", ("loss", "grad_norm")),
+        ("Fig. 8", "rewind", OBJECTIVES),
+    )
     return tuple(
         panel(model, powers, figure, pruned_at, objective)
-        for figure, pruned_at, shown in (
-            ("Fig. 7", "init", ("loss", "grad_norm")),
-            ("Fig. 8", "rewind", OBJECTIVES),
-        )
+        for figure, pruned_at, shown in figures
         for model, powers in preset.grid.items()
         for objective in shown
     )
 
 
 def _panel(
-    preset: Preset, model: str, powers: list[int], figure: str, pruned_at: str, objective: str
+    preset: Preset, model: str, powers: list[int], figure: str, pruned_at: PrunedAt, objective: str
 ) -> Block:
     place = Place("objectives", "cts", figure, preset, model, "cifar10", judged="objectives")
     # kl is the default, and defaults are not stated.
@@ -80,7 +83,7 @@ def _panel(
     return _block(figure, f"{objective}, drawn at {where}, {model}", objective, lines)
 
 
-def _ltr(place: Place, density: float, pruned_at: str) -> Cell:
+def _ltr(place: Place, density: float, pruned_at: PrunedAt) -> Cell:
     searched_at = "rewind" if pruned_at == "init" else ""
     return replace(place.cell("ltr", density, pruned_at), searched_at=searched_at)
 

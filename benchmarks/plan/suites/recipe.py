@@ -20,14 +20,15 @@ SEARCH = {"noise_alone": False, "scale": 1.0, "lambda_by_part": False, "lr_drop"
 
 @suite
 def recipe(preset: Preset) -> tuple[Block, ...]:
+    """What each choice of the CTS authors' recipe changes (docs/recipe.md)."""
     place = Place("recipe", "cts", "I", preset, "resnet20", "cifar10")
     return _block(place, "cts"), _block(place, "snip")
 
 
 def _block(place: Place, method: str) -> Block:
     """CTS-KL shows what the choices do to a search, SNIP what they do to a training alone."""
-    name, pruned_at = {"cts": ("CTS-KL", "rewind"), "snip": ("SNIP", "init")}[method]
-    cell = place.cell(method, DENSITY, pruned_at)
+    name = {"cts": "CTS-KL", "snip": "SNIP"}[method]
+    cell = place.cell(method, DENSITY, "rewind" if method == "cts" else "init")
     printed = place.printed(method, "98.56")
     other = {"mean_clipped": "sum_clipped_all", "sum_clipped_all": "mean_clipped"}
     switches = {

@@ -13,6 +13,7 @@ from lottery.core.catalogue import ABLATIONS, ablations_of
 
 @suite
 def sanity_checks(preset: Preset) -> tuple[Block, ...]:
+    """CTS Figs. 4, 5: tickets against shuffled, reinitialised and inverted ones."""
     return tuple(
         _panel(preset, model, powers, figure)
         for (model, powers), figure in zip(preset.grid.items(), ("Fig. 4", "Fig. 5"), strict=False)
@@ -44,5 +45,4 @@ def checked(
 
 def ablated(label: str, ablation: str) -> str:
     """The label of a ticket's line, or of an ablation's below it."""
-    word = ABLATIONS[ablation].word
-    return f"{label}, {word}" if word else label
+    return label if ablation == "none" else f"{label}, {ABLATIONS[ablation].word}"

@@ -11,6 +11,7 @@ SUITE = "sparsity-accuracy"
 
 @suite
 def sparsity_accuracy(preset: Preset) -> tuple[Block, ...]:
+    """CTS Figs. 2, 3: every method and every objective over densities."""
     return tuple(
         panel(preset, model, powers)
         for panel in (_methods, _objectives)

@@ -16,6 +16,7 @@ SUITE = "strong-tickets"
 
 @suite
 def strong_tickets(preset: Preset) -> tuple[Block, ...]:
+    """CRBG, edge-popup, Gem-Miner and L0 on the same frozen weights."""
     return tuple(_panel(preset, model, found) for model, found in preset.densities.items())
 
 

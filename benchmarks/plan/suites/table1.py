@@ -15,6 +15,7 @@ from lottery.core.initialisation import Initialisation
 
 @suite
 def table1(preset: Preset) -> tuple[Block, ...]:
+    """Both papers' Table I: tickets on MNIST; methods at 98.56% sparsity."""
     return _crbg(preset), _cts(preset)
 
 

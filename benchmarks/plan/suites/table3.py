@@ -8,6 +8,7 @@ from benchmarks.plan.suite import suite
 
 @suite
 def table3(preset: Preset) -> tuple[Block, ...]:
+    """CRBG Table III: strong tickets in transformers."""
     vit = Place("table3", "crbg", "III", preset, "vit_base", "cifar10")
     swin = Place("table3", "crbg", "III", preset, "swin_t", "cifar10")
     lines = (

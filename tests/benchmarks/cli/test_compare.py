@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.cli.compare import main
+from benchmarks.judge.submission import problems
 from benchmarks.plan.comparison import Baseline, Comparison
 from benchmarks.results.store import Store
 from benchmarks.run.methods import method_files, methods
@@ -79,7 +80,9 @@ def table(tmp_path: Path) -> list[dict[str, str]]:
     return Store(tmp_path / "results" / "demo" / "tiny-1.csv").rows()
 
 
-def test_a_method_is_compared_and_baselines_are_kept(compare: Compare, tmp_path: Path) -> None:
+def test_a_method_is_compared_and_baselines_are_kept(
+    compare: Compare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     status, out, err = compare(MAGNITUDE)
     assert status == 0, err
     rows = table(tmp_path)
@@ -96,9 +99,8 @@ def test_a_method_is_compared_and_baselines_are_kept(compare: Compare, tmp_path:
     for (method, density, seed), result in masks.items():
         if method == "mine":  # the same order of weights gives the same mask and training
             assert result == masks["magnitude", density, seed]
-    assert "4 comparisons" in out
-    assert "| Magnitude " in out
-    assert "equal on every seed" in out
+    assert "**mine is number 1 of 3 by mean accuracy (by the tests" in out
+    assert "equal on every seed to Magnitude" in out
     folder = tmp_path / "results" / "demo" / "tiny-1"
     assert (folder / "mine.md").read_text() == out[:-1]
     assert (folder / "mine.csv").read_text().startswith("label,candidate,method,")
@@ -107,6 +109,14 @@ def test_a_method_is_compared_and_baselines_are_kept(compare: Compare, tmp_path:
     before = path.read_bytes()
     assert compare(MAGNITUDE) == (0, out, "")
     assert path.read_bytes() == before
+
+    # All of it as a submission, which is what it says.
+    submitted = tmp_path / "submitted"
+    assert compare(MAGNITUDE, f"--submission={submitted}")[0] == 0
+    monkeypatch.setattr("benchmarks.judge.submission.get_comparison", lambda name: COMPARISON)
+    assert problems(submitted) == []
+    assert (submitted / "verdict.json").read_bytes() == (folder / "mine.json").read_bytes()
+    assert (submitted / "mine.py").read_text() == MAGNITUDE
 
     # Another version of the file: its own rows, and nothing of a baseline is run or changed.
     status, again, _ = compare(RANDOM)
@@ -140,8 +150,11 @@ def test_baselines_are_taken_from_any_file_of_the_preset(compare: Compare, tmp_p
 
 
 def test_a_failing_method_leaves_the_rest_and_is_named(compare: Compare, tmp_path: Path) -> None:
-    status, out, err = compare(HALF, "--seeds", "0")
+    submitted = tmp_path / "submitted"
+    status, out, err = compare(HALF, "--seeds", "0", f"--submission={submitted}")
     assert status == 1
+    assert f"warning: {submitted} was not written: not every cell has a result" in err
+    assert not submitted.exists()
     file = tmp_path / "mine.py"
     density = 0.8**14
     line = (
@@ -161,9 +174,13 @@ def test_a_failing_method_leaves_the_rest_and_is_named(compare: Compare, tmp_pat
 def test_a_method_that_reads_test_labels_is_refused(compare: Compare, tmp_path: Path) -> None:
     status, out, err = compare(CHEAT, "--seeds", "0", "--only", "density=0.168")
     assert status == 1
-    assert "RuleBroken: it opened a dataset's file, digits.csv.gz" in err
+    assert "RuleBroken: it read the dataset digits" in err
     assert {row["method"] for row in table(tmp_path)} == {"magnitude", "random"}
-    assert "mine: nothing to compare yet." in out
+    assert "mine: no result yet." in out
+    assert "|" not in out, "no tables"
+    assert "(4 cells): mine lenet-300-100 digits density 0.1678, seed 0; " in out
+    assert "Another 6 were not asked for." in out
+    assert not (tmp_path / "results" / "demo" / "tiny-1").exists()
 
 
 def test_a_mask_has_no_scores_to_invert(compare: Compare, tmp_path: Path) -> None:

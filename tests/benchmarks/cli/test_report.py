@@ -133,7 +133,7 @@ def test_one_page_with_measured_printed_and_provenance(results: Path) -> None:
     assert "81.7" in text.cells
     assert "0123456789ab" in text.cells, "the commit of a row"
     assert "<cpu> & co" in text.cells, "text is escaped"
-    assert "my_method against the baselines, 15 comparisons" in page
+    assert "my_method is number 1 of 6 by mean accuracy" in page
     assert "paired t-test" in page
     assert "failed in trained" not in page
 

@@ -42,6 +42,11 @@ def assert_refused(outcome: tuple[int, str, str], *words: str) -> None:
         (["table2", "--only", "density=0"], ["density 0", "(0, 1]"]),
         (["table2", "--only", "density=much"], ["'much'", "number"]),
         (["table2", "--only", "density=0.5", "paper=cts"], ["0.5"]),
+        (["table2", "--only", "density=0.015"], ["nearest is 0.01801;", "0.003022, 0.007379"]),
+        (["table2", "--only", "density=1.4"], ["1.4", "(0, 1]", "needs a %"]),
+        (["table2", "--only", "density=2%"], ["nearest is 0.01801"]),
+        (["table2", "--only", "sparsity=98.3"], ["nearest is 98.2; here are 50, 98.2, 99.26"]),
+        (["table2", "--only", "sparsity=0.982"], ["0.982", "percentage", "98.2"]),
         (["table2", "--seeds", "one"], ["'one'", "whole number"]),
         (["table2", "--seeds", "-1"], ["'-1'", "at least 0"]),
         (["table2", "--seeds", "1.5"], ["'1.5'"]),
@@ -106,10 +111,23 @@ def test_a_reader_that_stops_early_is_no_error(tmp_path: Path) -> None:
 def test_list_runs_nothing(run: Run, tmp_path: Path) -> None:
     status, out, _ = run("table2", "--list")
     assert status == 0
-    assert len(out.splitlines()) == 10
     assert out.count("to run ") == 9
+    cells, totals, (summary,) = (part.splitlines() for part in out.strip().split("\n\n"))
+    assert len(cells) == 9
+    assert totals[0].split() == "left, by method and model cells epochs time".split()
+    left = {tuple(line.split()[:2]): int(line.split()[2]) for line in totals[1:]}
+    assert left["ltr", "resnet20"] == 3
+    assert sum(left.values()) == 9
+    assert summary.startswith("9 cells, 0 done, about ")
     assert not list(tmp_path.rglob("*.csv"))
     assert not (tmp_path / "cache_root").exists()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_a_list_plans_for_a_gpu_that_is_not_here(run: Run) -> None:
+    status, out, _ = run("table2", "--list", "--device", "cuda")
+    assert status == 0
+    assert "left on an H100 (by its data sheet: there is no GPU here)" in out
 
 
 def test_a_whole_table_and_the_same_again_at_once(run: Run, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def test_one_ablation_that_is_as_good_fails_the_whole() -> None:
     found = check(
         ticket, {"shuffle": {0: 80.5, 1: 80.0, 2: 79.6}, "invert": {0: 10.0, 1: 12.0, 2: 9.0}}
     )
-    assert found.passes == "not told apart", "it is ahead by a little"
+    assert found.passes == "indistinguishable", "it is ahead by a little"
     assert found.p_values["invert"] < 0.05 < found.p_values["shuffle"]
     level = {seed: accuracy + 0.5 for seed, accuracy in ticket.items()}
     assert check(ticket, {"shuffle": level, "invert": {0: 10.0, 1: 12.0, 2: 9.0}}).passes == "no"
@@ -51,7 +51,7 @@ def test_the_test_is_one_sided_and_paired() -> None:
 
 
 @pytest.mark.parametrize("seeds", [[], [0]])
-def test_too_few_seeds_to_tell(seeds: list[int]) -> None:
+def test_too_few_seeds_needed(seeds: list[int]) -> None:
     assert check(dict.fromkeys(seeds, 90.0), {"invert": {0: 10.0}}).passes == FEW
 
 

@@ -117,8 +117,9 @@ def test_table2_has_the_papers_densities_and_values() -> None:
     crbg, cts = get_suite("table2", get_preset("paper").for_suite("table2"))
     cells = cells_of([cts], [0])
     assert [c.density for c in cells[::2]] == pytest.approx(
-        [0.018014399, 0.0073786976, 0.0030223145]
+        [0.018014399, 0.0073786976, 0.0030223145, 0.1000267, 0.0100053, 0.0010007966], rel=1e-5
     )
+    assert [c.dataset for c in cells] == ["cifar10"] * 6 + ["imagenet"] * 6
     assert [c.method for c in cells[:2]] == ["cts", "ltr"]
     printed = {
         (line.label, line.printed.sparsity): (line.printed.value, line.printed.minutes)

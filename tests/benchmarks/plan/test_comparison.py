@@ -1,10 +1,9 @@
 """Comparisons are frozen."""
 
-from typing import Any
+from dataclasses import replace
 
 import pytest
 
-from benchmarks.plan.cell import Cell, content_hash
 from benchmarks.plan.comparison import Candidate, comparison_names, get_comparison
 from benchmarks.plan.presets import get_preset
 from benchmarks.plan.suites import cells_of, get_suite
@@ -21,29 +20,26 @@ FROZEN = {
 MINE = Candidate("mine", "init", "abc")
 
 
-def what_is_asked(cell: Cell) -> dict[str, Any]:
-    """Without how often the suite's own code has been mended."""
-    return {name: value for name, value in cell.identity().items() if name != "revision"}
-
-
 def test_no_comparison_has_changed() -> None:
     found = {
-        (name, preset): content_hash(
-            {
-                "cells": sorted(
-                    content_hash({**what_is_asked(cell), "protocol": ""})
-                    for cell in cells_of(
-                        comparison.blocks(comparison.preset(preset), MINE),
-                        comparison.preset(preset).seeds,
-                    )
-                )
-            }
-        )
+        (name, preset): comparison.fingerprint(comparison.preset(preset))
         for name in comparison_names()
         for comparison in [get_comparison(name)]
         for preset in comparison.presets
     }
     assert found == FROZEN
+
+
+def test_a_fingerprint_is_of_all_that_is_asked() -> None:
+    comparison = get_comparison("trained-tickets-3")
+    demo = comparison.preset("demo")
+    found = {
+        comparison.fingerprint(demo),
+        comparison.fingerprint(replace(demo, seeds=(0, 1))),
+        comparison.fingerprint(replace(demo, grid={"resnet20": [8, 14]})),
+        replace(comparison, baselines=comparison.baselines[1:]).fingerprint(demo),
+    }
+    assert len(found) == 4
 
 
 @pytest.mark.parametrize("name", comparison_names())

@@ -112,3 +112,9 @@ def test_a_suites_own_options_leave_those_of_other_methods() -> None:
     assert crbg[0] == crbg[1] == {"epochs": 30, "lr": 0.1, "lam": 0.1}
     assert own.recipe["resnet20"].epochs == 16
     assert own.recipe["lenet-300-100"] == demo.recipe["lenet-300-100"]
+
+
+def test_another_length_moves_the_rewind_point_and_the_warm_up() -> None:
+    recipe = adapted(Recipe(epochs=90, rewind_epochs=18, warmup_epochs=5), {"epochs": 45})
+    assert (recipe.rewind_epochs, recipe.warmup_epochs) == (9, 2.5)
+    assert adapted(Recipe(), {"milestones": [0.5]}).milestones == (0.5,)

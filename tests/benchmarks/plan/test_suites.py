@@ -43,7 +43,7 @@ def test_a_figure_of_a_network_that_the_preset_leaves_out_says_what_stands_in() 
 
 
 def verdict_by_hand(rows: list[Row], method: str) -> str:
-    """The criterion as the README states it, from rows of the same seeds in the same order."""
+    """The criterion of docs/statistics.md, from rows of the same seeds in the same order."""
     by_ablation: dict[str, list[float]] = {}
     for row in sorted(rows, key=lambda row: row["seed"]):
         if row["method"] == method:
@@ -52,7 +52,7 @@ def verdict_by_hand(rows: list[Row], method: str) -> str:
     if any(np.mean(other) >= np.mean(ticket) for other in by_ablation.values()):
         return "no"
     tests = [stats.ttest_rel(ticket, a, alternative="greater") for a in by_ablation.values()]
-    return "yes" if max(test.pvalue for test in tests) < 0.05 else "not told apart"
+    return "yes" if max(test.pvalue for test in tests) < 0.05 else "indistinguishable"
 
 
 def test_table1_judges_its_tickets(run: Run, tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_table1_judges_its_tickets(run: Run, tmp_path: Path) -> None:
     table = [[cell.strip() for cell in line.split("|")] for line in out.splitlines()]
     header = next(line for line in table if "passes sanity checks" in line)
     lines = {line[1]: dict(zip(header, line, strict=False)) for line in table if len(line) > 9}
-    # What the column says follows from the rows, by the test as it is written in the README.
+    # What the column says follows from the rows, by the test as docs/statistics.md has it.
     rows = Store(tmp_path / "results" / "tiny" / "table1.csv").rows()
     assert lines["SNIP"]["passes sanity checks"] == verdict_by_hand(rows, "snip")
     assert lines["SNIP"]["epochs"] == "4"

@@ -104,17 +104,17 @@ def test_what_a_method_does_to_its_process_reaches_no_other_cell(draw: Draw, ben
 CHEATS = {
     "network.weights.mul_(1.01)\n" + HONEST: "mine changed the weights that it was given",
     "data.labels[0] += 1\n" + HONEST: "mine changed the training data that it was given",
-    "from lottery.data import load\nload('digits', '.')\n" + HONEST: "opened a dataset's file",
+    "from lottery.data import load\nload('digits', '.')\n" + HONEST: "it read the dataset digits",
     "from lottery.data import load\ntry: load('digits', '.')\nexcept Exception: pass\n" + HONEST: (
-        "opened a dataset's file, digits.csv.gz"
+        "it read the dataset digits"
     ),
     "from benchmarks.run import closed_test_set as guard\nfrom lottery.data import load\n"
-    "with guard.opened_test_set(): load('digits', '.')\n" + HONEST: "opened a dataset's file",
+    "with guard.opened_test_set(): load('digits', '.')\n" + HONEST: "it read the dataset digits",
     "from pathlib import Path\nfrom benchmarks.run import pipeline\n"
     "pipeline._loaded('digits', Path('.'), torch.device('cpu'), 0.0)\n"
-    + HONEST: "opened a dataset's file",
-    "import tempfile\nfrom lottery.data.datasets import digits_file\n"
-    "link = tempfile.mkdtemp() + '/innocent'\nos.symlink(digits_file(), link)\nopen(link).close()\n"
+    + HONEST: "it read the dataset digits",
+    "import tempfile\nfrom lottery.data.sets.digits import DIGITS_FILE\n"
+    "link = tempfile.mkdtemp() + '/innocent'\nos.symlink(DIGITS_FILE, link)\nopen(link).close()\n"
     + HONEST: "opened a dataset's file, innocent",
     "import gc\ngc.get_objects()\n" + HONEST: r"not its own \(gc.get_objects\)",
     "return Result(Mask.top(network.layout, network.weights.abs(), density),"

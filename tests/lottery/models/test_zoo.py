@@ -12,7 +12,7 @@ from lottery.core.initialisation import Initialisation
 from lottery.core.network import Network
 from lottery.core.randomness import generator
 from lottery.models.initialisation import initialise
-from lottery.models.zoo import MODELS, Shape, build
+from lottery.models.registry import MODELS, Shape, build, model
 from tests.conftest import global_state
 
 CIFAR10: Shape = (3, 32, 32)
@@ -235,7 +235,7 @@ def test_the_same_seed_makes_the_same_weights(name: str) -> None:
     assert (one.weights != other.weights).float().mean() > 0.99
 
 
-def test_parameters_of_other_kinds_follow_the_seed_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parameters_of_other_kinds_follow_the_seed_too() -> None:
     class Tokens(nn.Module):
         """Draws its token from the global generator as it is constructed, as timm's ViT does."""
 
@@ -244,13 +244,13 @@ def test_parameters_of_other_kinds_follow_the_seed_too(monkeypatch: pytest.Monke
             self.token = nn.Parameter(torch.randn(6))
             self.head = nn.Linear(6, classes)
 
-    model = type(MODELS["resnet20"])(Tokens)
-    monkeypatch.setitem(MODELS, "tokens", model)
-    torch.manual_seed(1)
-    one = build("tokens", (1, 8, 8), 10, seed=3)
-    torch.manual_seed(2)
-    assert torch.equal(build("tokens", (1, 8, 8), 10, seed=3).rest, one.rest)
-    assert not torch.equal(build("tokens", (1, 8, 8), 10, seed=4).rest, one.rest)
+    with MODELS.temporarily():
+        model("tokens")(Tokens)
+        torch.manual_seed(1)
+        one = build("tokens", (1, 8, 8), 10, seed=3)
+        torch.manual_seed(2)
+        assert torch.equal(build("tokens", (1, 8, 8), 10, seed=3).rest, one.rest)
+        assert not torch.equal(build("tokens", (1, 8, 8), 10, seed=4).rest, one.rest)
 
 
 def test_kaiming_normal_has_the_right_spread() -> None:

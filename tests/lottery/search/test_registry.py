@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 import torch
 
-import lottery.search.registry
+import lottery.core.registry
 from lottery.core.errors import BadInput, UnknownName
-from lottery.search.registry import Method, Registry, method, objective
+from lottery.core.registry import Registry
+from lottery.search.registry import Method, method, objective
 from lottery.training.recipe import Recipe
 
 
@@ -82,7 +83,7 @@ def test_installed_packages_add_names(monkeypatch: pytest.MonkeyPatch) -> None:
         Plugin("another", "another.module", "lottery.methods"),
         Plugin("foreign", "foreign.module", "other.group"),
     )
-    monkeypatch.setattr(lottery.search.registry, "entry_points", plugins)
+    monkeypatch.setattr(lottery.core.registry, "entry_points", plugins)
     registry.add("ours", "ours")
     assert plugins.calls == 0  # nothing is imported before someone asks
     assert registry["theirs"] == "their.module's"
@@ -94,7 +95,7 @@ def test_installed_packages_add_names(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_package_that_does_not_load_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     plugin = EntryPoint("their_method", "no_such_package.methods", "lottery.methods")
-    monkeypatch.setattr(lottery.search.registry, "entry_points", Plugins(plugin))
+    monkeypatch.setattr(lottery.core.registry, "entry_points", Plugins(plugin))
     registry = Registry[str]("method", "lottery.methods")
     for _ in range(2):
         with pytest.raises(BadInput, match="method 'their_method' of an installed package") as said:
@@ -104,7 +105,7 @@ def test_a_package_that_does_not_load_is_named(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_registry_without_a_group_asks_no_package(monkeypatch: pytest.MonkeyPatch) -> None:
     plugins = Plugins()
-    monkeypatch.setattr(lottery.search.registry, "entry_points", plugins)
+    monkeypatch.setattr(lottery.core.registry, "entry_points", plugins)
     assert Registry[int]("number").names() == []
     assert plugins.calls == 0
 

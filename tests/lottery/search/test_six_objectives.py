@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from lottery.core.choices import Precision
 from lottery.core.network import Network
 from lottery.models.zoo import build
 from lottery.search.objectives import Batch, measure
@@ -306,7 +307,7 @@ def resnet20() -> nn.Module:
 @pytest.mark.parametrize("make", [resnet20, vit])
 @pytest.mark.parametrize("name", SIX)
 def test_any_model_at_any_precision(
-    name: str, make: Callable[[], nn.Module], precision: str
+    name: str, make: Callable[[], nn.Module], precision: Precision
 ) -> None:
     module = make()
     x = torch.linspace(-3, 3, 4 * 3 * 32 * 32).reshape(4, 3, 32, 32).sin()

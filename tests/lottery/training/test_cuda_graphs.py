@@ -11,6 +11,7 @@ from torch import Tensor
 
 import baselines  # noqa: F401  (registers them)
 import lottery.search.crbg  # noqa: F401  (registers it)
+from lottery.core.choices import GRADIENTS, Gradient, Precision
 from lottery.core.mask import Mask
 from lottery.core.network import Network
 from lottery.core.randomness import generator
@@ -23,7 +24,7 @@ from lottery.search.registry import methods, objectives
 from lottery.training import cuda_graphs
 from lottery.training.cuda_graphs import EAGER_STEPS, captured, eager, set_lr
 from lottery.training.loop import NoKeeper, Resumable
-from lottery.training.recipe import GRADIENTS, Recipe
+from lottery.training.recipe import Recipe
 from lottery.training.runner import Runner
 from lottery.training.train import train
 from tests.conftest import interrupted
@@ -174,7 +175,7 @@ def gpu_data(images: Images, count: int = 1024) -> Data:
     return Data(part, DIGITS, Normalisation.of(part), "cuda")
 
 
-def gpu_network(precision: str = "float32") -> Network:
+def gpu_network(precision: Precision = "float32") -> Network:
     return build("resnet20", DIGITS.shape, DIGITS.classes, 0, device="cuda", precision=precision)
 
 
@@ -203,7 +204,7 @@ def both(run: Callable[[], Tensor]) -> tuple[Tensor, Tensor]:
 
 @needs_gpu
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_captured_training_is_eager_training(digits_images: Images, precision: str) -> None:
+def test_captured_training_is_eager_training(digits_images: Images, precision: Precision) -> None:
     data, network = gpu_data(digits_images), gpu_network(precision)
     mask = Mask.full(network.layout, "cuda")
 
@@ -221,7 +222,7 @@ def test_captured_training_is_eager_training(digits_images: Images, precision: s
 @pytest.mark.parametrize("replicas", [1, 4])
 @pytest.mark.parametrize("gradient", GRADIENTS)
 def test_captured_training_takes_a_smaller_last_batch(
-    digits_images: Images, gradient: str, replicas: int
+    digits_images: Images, gradient: Gradient, replicas: int
 ) -> None:
     """Two epochs of seven batches of 128 images and one of 104, masked, in parts."""
     data, network = gpu_data(digits_images, 1000), gpu_network()

@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import baselines  # noqa: F401  (registers them)
+from lottery.core.choices import Precision
 from lottery.core.network import Network
 from lottery.core.randomness import generator
 from lottery.core.result import Result
@@ -20,7 +21,7 @@ from lottery.training.runner import Runner
 DIGITS = DATASETS["digits"]
 
 
-def network(model: str, precision: str) -> Network:
+def network(model: str, precision: Precision) -> Network:
     return build(model, DIGITS.shape, DIGITS.classes, 0, precision=precision)
 
 
@@ -44,7 +45,9 @@ def cosine(a: Tensor, b: Tensor) -> float:
 
 @pytest.mark.parametrize("model", ["lenet-300-100", "resnet20"])
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_one_step_agrees_with_the_plain_module(digits: Data, model: str, precision: str) -> None:
+def test_one_step_agrees_with_the_plain_module(
+    digits: Data, model: str, precision: Precision
+) -> None:
     x, y = digits.balanced(8, generator(0, "batch"))
     fast = network(model, precision)
     gates = torch.rand(fast.layout.total, generator=generator(0, "gates")).requires_grad_()
@@ -75,7 +78,7 @@ def test_a_fast_search_finds_much_the_same_ticket(digits_images: Images) -> None
     digits = Data(digits_images, DIGITS, Normalisation.of(digits_images))
     recipe = Recipe(epochs=4, rewind_epochs=0, batch_size=128, replicas=1, gradient="mean_clipped")
 
-    def search(name: str, precision: str) -> Tensor:
+    def search(name: str, precision: Precision) -> Tensor:
         draw, at = methods[name].draw, network("resnet20", precision)
         runner = Runner(digits, recipe, 0)
         found: Result = draw(at, digits, density, generator(0, "search"), runner=runner)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from benchmarks.plan.presets import get_preset
 from lottery.core.errors import UnknownName
 from lottery.training.recipe import Recipe
 
@@ -40,7 +41,7 @@ def test_a_batch_that_does_not_fall_into_parts_is_refused(batch: int, replicas: 
 
 def test_an_unknown_kind_of_gradient_is_refused() -> None:
     with pytest.raises(UnknownName, match="unknown gradient 'sum_clipped': did you mean"):
-        Recipe(gradient="sum_clipped")
+        Recipe(gradient="sum_clipped")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -50,6 +51,26 @@ def test_an_unknown_kind_of_gradient_is_refused() -> None:
 def test_every_milestone_multiplies_by_gamma(progress: float, rate: float) -> None:
     recipe = Recipe(lr=3, gamma=0.5, milestones=(0.25, 0.5, 0.9))
     assert recipe.lr_at(progress) == pytest.approx(rate)
+
+
+def test_imagenet_warms_up_for_five_epochs_and_falls_three_times() -> None:
+    """CTS Section V-A: 0.4, linear warm-up of 5 epochs, drops at epochs 30, 60 and 80 of 90."""
+    recipe = get_preset("paper").recipe["resnet50_imagenet"]
+    per_epoch = 1252  # 1281167 images in batches of 1024, the last one smaller
+    rates = [recipe.lr_at(step / recipe.steps(per_epoch)) for step in range(90 * per_epoch)]
+    assert rates[:3] == pytest.approx([0, 0.4 / (5 * per_epoch), 0.8 / (5 * per_epoch)])
+    assert rates[5 * per_epoch // 2] == pytest.approx(0.2)
+    expected = [0.4] * 25 + [0.04] * 30 + [0.004] * 20 + [0.0004] * 10
+    assert rates[5 * per_epoch :: per_epoch] == pytest.approx(expected)
+    assert rates[30 * per_epoch - 1] == pytest.approx(0.4)
+    assert recipe.rewind_step(per_epoch) == 18 * per_epoch
+    assert (recipe.batch_size, recipe.weight_decay, recipe.gradient) == (1024, 1e-4, "mean_clipped")
+
+
+@pytest.mark.parametrize("warmup", [-1, 10, float("nan")])
+def test_a_warm_up_outside_the_training_is_refused(warmup: float) -> None:
+    with pytest.raises(ValueError, match=r"warmup_epochs .* is outside \[0, 10\)"):
+        Recipe(epochs=10, warmup_epochs=warmup)
 
 
 def test_no_milestones() -> None:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from lottery.core.choices import Gradient
 from lottery.core.mask import Mask
 from lottery.core.network import Network
 from lottery.data import Dataset, Images
@@ -108,7 +109,7 @@ def written_out(
     [("mean_clipped", 0.1), ("mean_clipped", 1e6), ("sum_clipped_all", 2.0)],
 )
 def test_steps_are_those_of_sgd(
-    digits_images: Images, gradient: str, clip_norm: float, replicas: int
+    digits_images: Images, gradient: Gradient, clip_norm: float, replicas: int
 ) -> None:
     """Every part is normalised by itself; the last batch of an epoch has 4 images, others 40.
 
@@ -144,7 +145,7 @@ def test_steps_are_those_of_sgd(
 
 
 @pytest.mark.parametrize("gradient", ["mean_clipped", "sum_clipped_all"])
-def test_parts_matter_to_norms_alone(digits: Data, gradient: str) -> None:
+def test_parts_matter_to_norms_alone(digits: Data, gradient: Gradient) -> None:
     """Without a norm four parts are one, to rounding: of a sum the clipped direction is the same.
 
     With one they are not.

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lottery.core.network import Gates, Network
+from lottery.core.network import Network
 from lottery.core.outputs import Inputs
 
 BUFFERS = ("running_mean", "running_var")
@@ -49,10 +49,10 @@ def put_in(norms: Iterable[Any]) -> None:
 
 @torch.no_grad()
 def measured(
-    network: Network, norms: Iterable[str], batches: Iterable[Inputs], gates: Gates | None = None
+    network: Network, norms: Iterable[str], batches: Iterable[Inputs]
 ) -> dict[str, Tensor]:
-    """The running statistics of a network's norms under gates: means over batches, each weighing
-    the same, of what training would average. Dropout is off.
+    """The running statistics of a network's norms: means over batches, each weighing the same, of
+    what training would average. Dropout is off.
 
     Returns:
         The buffers of all norms by their name, `<norm>.running_mean` and `<norm>.running_var`.
@@ -62,7 +62,7 @@ def measured(
         for i, x in enumerate(batches):
             for layer in layers.values():
                 layer.momentum = 1 / (i + 1)  # type: ignore[assignment]
-            network(x, gates, training=False)
+            network(x, training=False)
         return {
             f"{name}.{buffer}": getattr(layer, buffer).clone()
             for name, layer in layers.items()

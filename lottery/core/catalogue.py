@@ -61,10 +61,6 @@ def stated(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if defaults.get(name) != value}
 
 
-# Datasets that everybody has to get for themselves, and how they are called.
-NOT_FETCHED = {"imagenet": "ImageNet"}
-
-
 @dataclass(frozen=True)
 class KnownAblation:
     """What an ablation makes of a ticket, in the one word that tables, figures and docs have."""
@@ -106,10 +102,12 @@ SALIENCY_OF = {"loss": "snip", "delta_loss": "snip", "grad_norm": "grasp"}
 
 @dataclass(frozen=True)
 class KnownDataset:
-    """A dataset: what people call it, and how many images its accuracies are of."""
+    """A dataset: what people call it, how many images its accuracies are of, and whether the suite
+    can fetch it."""
 
     label: str
     test_images: int = 0  # unknown
+    fetched: bool = True
 
 
 DATASETS = {
@@ -117,7 +115,9 @@ DATASETS = {
     "mnist": KnownDataset("MNIST", 10000),
     "fashion_mnist": KnownDataset("Fashion-MNIST", 10000),
     "cifar10": KnownDataset("CIFAR-10", 10000),
-    "imagenet": KnownDataset("ImageNet", 50000),
+    "cifar100": KnownDataset("CIFAR-100", 10000),
+    "tiny_imagenet": KnownDataset("Tiny ImageNet", 10000),
+    "imagenet": KnownDataset("ImageNet", 50000, fetched=False),
 }
 # What people call the models; a number is that of the layers.
 MODELS = {
@@ -128,6 +128,7 @@ MODELS = {
     "wide_resnet20": "Wide-ResNet-20",
     "vgg16": "VGG-16",
     "resnet50": "ResNet-50",
+    "resnet50_imagenet": "ResNet-50",
     "wide_resnet50": "Wide-ResNet-50",
     "vit_base": "ViT-B",
     "swin_t": "Swin-T",

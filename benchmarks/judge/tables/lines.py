@@ -10,7 +10,7 @@ from benchmarks.judge.tables.text import NONE, average, minutes, sparsity
 from benchmarks.plan.block import Block, Line
 from benchmarks.results.lookup import Results
 from benchmarks.results.store import Row
-from lottery.core.catalogue import NOT_FETCHED
+from lottery.core.catalogue import DATASETS, dataset_label
 
 METRICS = {"accuracy": "", "accuracy_top3": " top-3", "accuracy_top5": " top-5"}
 
@@ -36,8 +36,9 @@ def _line(line: Line, block: Block, results: Results) -> dict[str, str]:
         measured["epochs"] = f"{mean(_total(row, 'epochs') for row in rows):.0f}"
         measured["time"] = minutes(mean(_total(row, "seconds") for row in rows) / 60)
     elif cell:
-        needed = NOT_FETCHED.get(cell.dataset)
-        measured["accuracy"] = f"needs {needed}" if needed else "not yet run"
+        data = DATASETS.get(cell.dataset)
+        there = data is None or data.fetched
+        measured["accuracy"] = "not yet run" if there else f"needs {dataset_label(cell.dataset)}"
         if cell.density is not None:
             measured["sparsity"] = sparsity(100 * (1 - cell.density))
     else:

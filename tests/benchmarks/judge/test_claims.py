@@ -76,4 +76,6 @@ def test_a_claim_without_rows_is_open() -> None:
     section = claims_section({"paper": {}})
     (table,) = section.tables
     assert set(table.column(3)) == {"not yet run"}
-    assert section.lead == f"0 of {len(CLAIMS)} claims hold at the papers' scale."
+    assert section.lead == (
+        f"0 of {len(CLAIMS)} claims were measured at the papers' scale; 0 hold."
+    )

@@ -1,12 +1,14 @@
 """SNIP (Lee, Ajanthan & Torr 2019): single-shot pruning by connection sensitivity."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from lottery.core.network import Network
+from lottery.core.outputs import Inputs
 from lottery.core.result import Result
 from lottery.data.batches import Data
-from lottery.search.objectives import Batch, loss
 from lottery.search.registry import method
 from lottery.search.rounds import prune_in_rounds
 
@@ -34,11 +36,35 @@ def snip(
         BadInput: an invalid density, or one that keeps no weight.
         ValueError: a class with too few images, or scores that are not finite.
     """
-    batch = Batch(network, *data.balanced(samples_per_class, generator))
+    x, y = data.balanced(samples_per_class, generator)
 
     def score(gates: Tensor) -> Tensor:
-        gates = gates.requires_grad_()
-        (gradient,) = torch.autograd.grad(loss(network, gates, batch), gates)
-        return gradient.abs()
+        return sensitivity(network, gates.to(network.weights).mul_(network.weights), x, y)
 
     return prune_in_rounds(network, density, rounds, score)
+
+
+def sensitivity(network: Network, gated: Tensor, x: Inputs, y: Any) -> Tensor:
+    """|dL / dm| = |theta * dL / d(theta m)|, shape (d,), from the gated weights theta m.
+
+    The scores are written over the gated weights, layer by layer while the backward pass goes on:
+    a large network needs one more vector beside its own, not four.
+    """
+    unused = network.layout.views(gated)
+    layers: dict[str, Tensor] = {}
+    for name, view in list(unused.items()):
+
+        @torch.no_grad()
+        def finish(layer: Tensor, name: str = name) -> None:
+            assert layer.grad is not None
+            unused.pop(name).copy_(layer.grad)
+            layer.grad = None
+
+        # .data: a version counter of its own, as a layer is overwritten before others are through.
+        layers[name] = view.data.requires_grad_()
+        layers[name].register_post_accumulate_grad_hook(finish)  # type: ignore[no-untyped-call]
+    value = network.task_loss(network.run(x, layers, network.rest), y)
+    value.backward()  # type: ignore[no-untyped-call]
+    for view in unused.values():
+        view.zero_()
+    return gated.mul_(network.weights).abs_()

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from lottery.core.layout import Layout
     from lottery.core.mask import Mask, kept_count
     from lottery.core.network import Network
+    from lottery.core.outputs import Inputs
     from lottery.core.randomness import child, derive
     from lottery.core.result import Log, Result
+    from lottery.core.statistics import keep_statistics
     from lottery.core.ticket import Ticket
     from lottery.data.batches import Data, Normalisation
     from lottery.data.datasets import DATASETS, Dataset, Images, dataset
@@ -69,6 +71,7 @@ __all__ = [
     "GradBalance",
     "HardConcrete",
     "Images",
+    "Inputs",
     "Keeper",
     "Lagrange",
     "LayerGates",
@@ -105,6 +108,7 @@ __all__ = [
     "evaluate",
     "image_folder",
     "keep_layerwise",
+    "keep_statistics",
     "kept_count",
     "loss",
     "method",
@@ -136,10 +140,12 @@ _HOME = {
     "Mask": "lottery.core.mask",
     "kept_count": "lottery.core.mask",
     "Network": "lottery.core.network",
+    "Inputs": "lottery.core.outputs",
     "child": "lottery.core.randomness",
     "derive": "lottery.core.randomness",
     "Log": "lottery.core.result",
     "Result": "lottery.core.result",
+    "keep_statistics": "lottery.core.statistics",
     "Ticket": "lottery.core.ticket",
     "Data": "lottery.data.batches",
     "Normalisation": "lottery.data.batches",

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from lottery.core.csv_table import NUMBER, TEXT, Kind, Schema, csv_line, matching, read_csv
 from lottery.core.errors import BadInput
@@ -149,16 +151,54 @@ def draw(name: str, source: Path, target: Path, content: str = "") -> None:
         NothingToDraw: what the figure shows was not recorded yet.
     """
     style.apply()
-    figure = import_module(f"plots.{name}").draw(Tables(source))
-    save(figure, target, content)
+    module, tables = import_module(f"plots.{name}"), Tables(source)
+    figure = module.draw(tables)
+    save(figure, target, content, caption_of(module.__doc__ or "", tables))
     plt.close(figure)
 
 
-def save(figure: Figure, target: Path, content: str) -> None:
-    """Write a figure as SVG, PDF and PNG, each whole or not at all; the PNG last."""
+def caption_of(about: str, tables: Tables) -> str:
+    """What a figure shows, by the first line of its module, and what its bands are."""
+    rows, parts = tables.rows, [about.splitlines()[0]]
+    seeds = rows["seed"].nunique() if "seed" in rows else 0
+    if seeds > 1:
+        parts.append("Means over seeds; bands and bars are 95% confidence intervals of the mean.")
+    elif seeds:
+        parts.append("One seed: no intervals.")
+    return " ".join(parts)
+
+
+def seen_in(figure: Figure) -> str:
+    """What is seen in a figure, for those who do not see it: its panels and where lines lead."""
+    panels = []
+    for ax in figure.axes:
+        if not ax.get_visible() or not ax.get_title():
+            continue
+        title = " ".join(ax.get_title().split())
+        lines = "; ".join(filter(None, map(_line_in_words, ax.get_lines())))
+        panels.append(f"{title}: {ax.get_ylabel() or ax.get_xlabel()}. {lines}".strip(" ."))
+    return ". ".join(panels) + "."
+
+
+def _line_in_words(line: Line2D) -> str:
+    values = [float(y) for y in np.asarray(line.get_ydata(), dtype=float)]
+    name = str(line.get_label())
+    if name.startswith("_") or not values:
+        return ""
+    return f"{name} {values[0]:.4g}" + (f" to {values[-1]:.4g}" if len(values) > 1 else "")
+
+
+def save(figure: Figure, target: Path, content: str, caption: str = "") -> None:
+    """Write a figure as SVG, PDF and PNG, each whole or not at all; the PNG last.
+
+    The SVG says its caption as its title, and what is seen as its description.
+    """
     sweep(target.parent)
     metadata: dict[str, dict[str, str | None]] = {
-        "svg": {"Keywords": content, "Date": None},
+        "svg": {
+            **{"Keywords": content, "Date": None},
+            **{"Title": caption, "Description": seen_in(figure)},
+        },
         "pdf": {"Keywords": content},
         "png": {KEY: content},
     }

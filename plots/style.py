@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from lottery.core import summary
-from lottery.core.catalogue import ABLATIONS, DATASETS, dataset_label, known, model_label
+from lottery.core.catalogue import ABLATIONS, DATASETS, dataset_label, model_label
+from lottery.core.catalogue import known as catalogued
 from lottery.core.summary import removed
 
 COLUMN, PAGE = 3.25, 6.75  # inches: the widths of a column and of a page of two
@@ -66,7 +67,7 @@ _VARIANTS = {
     "saliency kl": Look("Saliency of KL", _OLIVE, "s", ":"),
     "random, ERK": Look("Random, ERK", _GREY, "o", ":"),
 }
-LOOKS = _VARIANTS | {name: Look(known(name).label, *marks) for name, marks in _METHODS.items()}
+LOOKS = _VARIANTS | {name: Look(catalogued(name).label, *marks) for name, marks in _METHODS.items()}
 _ABLATIONS = {
     "none": (_BLUE, "o", "-"),
     "shuffle_layerwise": (_ORANGE, "s", "--"),
@@ -82,7 +83,7 @@ def look(name: str) -> Look:
     known, _, variant = name.partition(", ")
     if name not in LOOKS and variant and known in LOOKS:
         return LOOKS[known]._replace(label=f"{LOOKS[known].label}, {variant}", line="-.")
-    return LOOKS.get(name, Look(name, "#444444", "p", "-."))
+    return LOOKS.get(name, Look(catalogued(name).label, "#444444", "p", "-."))
 
 
 def shades(seen: Look, count: int) -> list[Look]:

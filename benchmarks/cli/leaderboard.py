@@ -1,7 +1,7 @@
 """python -m benchmarks leaderboard DIR ...: verdicts of many methods as one ranking."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import tyro
@@ -43,7 +43,7 @@ def _main(options: Options) -> int:
         raise BadInput(f"there is no verdict in {folders}; python -m benchmarks compare makes one")
     boards = leaderboards(entries)
     parts = [
-        Part(f"board-{i}", section.heading, [section], [], provenance)
+        Part(f"board-{i}", section.heading, [replace(section, heading="ranking")], [], provenance)
         for i, (section, provenance) in enumerate(boards)
     ]
     sections = [section for section, _ in boards]

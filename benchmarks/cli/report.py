@@ -2,19 +2,23 @@
 
 import base64
 import datetime
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
+from xml.etree import ElementTree
 
 from jinja2 import Environment
 from markupsafe import Markup
 
+from benchmarks.judge.claims import Suites, claims_section
 from benchmarks.judge.reproduction import reproduction
 from benchmarks.judge.tables import Section, Table, markdown, sections
-from benchmarks.judge.tables.sections import latex
+from benchmarks.judge.tables.latex import latex
+from benchmarks.judge.tables.sections import numeric
+from benchmarks.judge.tables.throughput import ROWS as THROUGHPUT
+from benchmarks.judge.tables.throughput import throughput_sections
 from benchmarks.judge.verdict import judge
 from benchmarks.plan.block import Block
 from benchmarks.plan.cell import PROTOCOL
@@ -42,7 +46,13 @@ _VERDICT = {
 VERDICT = Schema(_VERDICT, frozenset(_VERDICT))
 # Suites whose lines have printed values.
 PRINTED = ("table1", "table2", "table3")
-COLORED = ("reproduced", "better", "worse", "yes")
+# Columns of our own verdicts, and how each is coloured; what a paper says is not.
+OURS = ("outcome", "verdict", "passes sanity checks", "passes")
+LOOKS = {
+    **dict.fromkeys(("reproduced", "better", "yes", "holds"), "good"),
+    **dict.fromkeys(("not reproduced", "worse", "no", "does not hold"), "bad"),
+}
+DUBLIN_CORE = "{http://purl.org/dc/elements/1.1/}"  # of what a figure says about itself
 
 
 @dataclass(frozen=True)
@@ -56,19 +66,28 @@ class Options:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A figure that was drawn, as a data URI, and what it says about itself."""
+
+    uri: str
+    caption: str
+    seen: str
+
+
+@dataclass(frozen=True)
 class Part:
     """One suite, or one method that was compared, at one preset.
 
     Attributes:
         name: of its files, and of its place in the page.
-        figures: those that were drawn, as data URIs.
+        figures: those that were drawn.
         rows: with everything that is known of each.
     """
 
     name: str
     title: str
     sections: Sequence[Section]
-    figures: Sequence[str]
+    figures: Sequence[Picture]
     rows: Table
 
 
@@ -85,7 +104,7 @@ def _main(options: Options) -> int:
     sweep(options.out)
     for part in parts:
         write_text(options.out / f"{part.name}.md", markdown(part.sections))
-        write_text(options.out / f"{part.name}.tex", latex(part.sections))
+        write_text(options.out / f"{part.name}.tex", latex(part.sections, part.name))
     page = options.out / "report.html"
     write_text(page, html(parts))
     print(f"report: {page}   tables: {options.out}/*.md, *.tex")
@@ -100,6 +119,8 @@ def find_parts(results: Path) -> Iterator[Part]:
             path = folder / f"{suite}.csv"
             if path.is_file() and (store := Store(path)).rows():
                 yield _suite_part(name, suite, store)
+        if (path := folder / "throughput.csv").is_file():
+            yield _throughput_part(name, path)
         for comparison in map(get_comparison, comparison_names()):
             if name not in comparison.presets:
                 continue
@@ -117,15 +138,39 @@ def _reproduction_part(results: Path) -> Part:
         found = Results(store, _seeds(store.rows()) or preset.seeds)
         tables += [(block, found) for block in get_suite(suite, preset)]
         rows += store.rows()
-    section = reproduction(tables)
-    return Part("reproduction", "What reproduces", [section], [], _provenance(rows))
+    shown = [claims_section(_scales(results)), reproduction(tables)]
+    return Part("reproduction", "What reproduces", shown, [], _provenance(rows))
+
+
+def _scales(results: Path) -> dict[str, Suites]:
+    """The suites that have rows, by preset."""
+    scales: dict[str, Suites] = {}
+    for name in load_presets():
+        suites = {}
+        for suite in SUITES:
+            preset = get_preset(name).for_suite(suite)
+            store = Store(results / name / f"{suite}.csv")
+            if rows := store.rows():
+                suites[suite] = (get_suite(suite, preset), Results(store, _seeds(rows)))
+        scales[name] = suites
+    return scales
 
 
 def _suite_part(preset_name: str, suite: str, store: Store) -> Part:
     preset, rows = get_preset(preset_name).for_suite(suite), store.rows()
     found = sections(get_suite(suite, preset), Results(store, _seeds(rows)), preset)
-    title = f"{suite}, {preset_name}"
+    about = (SUITES[suite].__doc__ or suite).splitlines()[0].rstrip(".")
+    title = f"{about} ({preset_name})"
     return Part(f"{preset_name}-{suite}", title, found, _figures(store.path), _provenance(rows))
+
+
+def _throughput_part(preset_name: str, path: Path) -> Part:
+    rows = read_csv(path, THROUGHPUT).rows
+    columns = list(rows[0]) if rows else []
+    table = Table(columns, [[row[name] for name in columns] for row in rows])
+    title = f"Milliseconds a step ({preset_name})"
+    found = throughput_sections(rows)
+    return Part(f"{preset_name}-throughput", title, found, _figures(path), table)
 
 
 def _candidate(path: Path) -> Candidate | None:
@@ -179,17 +224,30 @@ def _provenance(rows: Iterable[Row]) -> Table:
     return Table(columns, [[row[name] for name in columns] for row in rows])
 
 
-def _figures(path: Path) -> list[str]:
-    """The figures beside a CSV, as data URIs."""
-    images = [path.with_suffix(".png"), *sorted(path.parent.glob(f"{path.stem}-*.png"))]
-    return [
-        f"data:image/png;base64,{base64.b64encode(image.read_bytes()).decode()}"
-        for image in images
-        if image.exists()
-    ]
+def _figures(path: Path) -> list[Picture]:
+    """The figures beside a CSV."""
+    images = [path.with_suffix(".svg"), *sorted(path.parent.glob(f"{path.stem}-*.svg"))]
+    return [_picture(image) for image in images if image.exists()]
 
 
-ABOUT = f"Rows of protocol {PROTOCOL}. Accuracy is that of the last epoch on the test set."
+def _picture(path: Path) -> Picture:
+    """A figure, and the title and description that it holds."""
+    content = path.read_bytes()
+    try:
+        tree = ElementTree.fromstring(content)
+    except ElementTree.ParseError:
+        said = dict.fromkeys(("title", "description"), "")
+    else:
+        said = {n: tree.findtext(f".//{DUBLIN_CORE}{n}", "") for n in ("title", "description")}
+    uri = f"data:image/svg+xml;base64,{base64.b64encode(content).decode()}"
+    return Picture(uri, said["title"] or path.stem, said["description"] or path.stem)
+
+
+SCALES = "; ".join(f"{name}: {preset.description}" for name, preset in load_presets().items())
+ABOUT = (
+    f"Rows of protocol {PROTOCOL}. Accuracy is that of the last epoch on the test set. Scales: "
+    f"{SCALES}."
+)
 
 
 def html(parts: Sequence[Part], title: str = "Lottery tickets: results", about: str = ABOUT) -> str:
@@ -202,13 +260,21 @@ def html(parts: Sequence[Part], title: str = "Lottery tickets: results", about: 
         title=title,
         about=about,
         parts=parts,
+        names={part.name for part in parts},
+        numbers=dict(zip([part.name for part in parts], _figures_before(parts), strict=True)),
         look=_look,
         footer=f"lottery-benchmarks {version('lottery-benchmarks')}, commit {commit()}, {now}",
     )
 
 
-def _look(text: str) -> str:
-    """The class of a table cell, as an attribute."""
-    if text in COLORED:
-        return Markup(f' class="{text}"')
-    return Markup(' class="number"') if re.match(r"[+-]?\d", text) else Markup("")
+def _figures_before(parts: Sequence[Part]) -> list[int]:
+    counts = [len(part.figures) for part in parts]
+    return [sum(counts[:i]) for i in range(len(counts))]
+
+
+def _look(content: Table, index: int, text: str | None = None) -> str:
+    """The class of a table cell, or of its column's head, as an attribute."""
+    names = ["number"] if numeric(content, index) else []
+    if text in LOOKS and content.headers[index] in OURS:
+        names.append(LOOKS[text])
+    return Markup(f' class="{" ".join(names)}"') if names else Markup("")

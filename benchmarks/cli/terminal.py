@@ -11,7 +11,14 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from benchmarks.judge.agreement import EXPLAINED, NOT, REPRODUCED
-from benchmarks.judge.tables.sections import Section, Table, is_empty, markdown, numeric
+from benchmarks.judge.tables.sections import (
+    Section,
+    Table,
+    is_empty,
+    markdown,
+    numeric,
+    same_everywhere,
+)
 
 # Columns by what they say, after the first, which always stands; others follow as they come.
 FIRST = (
@@ -67,18 +74,6 @@ def _print_table(table: Table, file: Path, console: Console) -> None:
     if parts:
         console.print(Text(" ".join(parts), "dim"))
     console.print()
-
-
-def same_everywhere(table: Table) -> tuple[list[str], list[int]]:
-    """What every line says, "dataset digits", and the columns that are left."""
-    same = []
-    if len(table.lines) > 1:
-        for column, name in enumerate(table.headers):
-            values = set(table.column(column))
-            if name in ("dataset", "model", "seeds") and len(values) == 1:
-                same.append(column)
-    same_words = [f"{table.headers[column]} {table.lines[0][column]}" for column in same]
-    return same_words, [column for column in range(len(table.headers)) if column not in same]
 
 
 def fitting(table: Table, columns: Sequence[int], width: int) -> list[int]:

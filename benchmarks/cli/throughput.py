@@ -14,6 +14,9 @@ from rich.progress import track
 
 from benchmarks.cli.filters import select
 from benchmarks.cli.options import Options
+from benchmarks.cli.terminal import show
+from benchmarks.judge.tables import markdown
+from benchmarks.judge.tables.throughput import NUMBERS, ROWS, throughput_sections
 from benchmarks.plan.cell import PROTOCOL
 from benchmarks.plan.place import dataset_of
 from benchmarks.plan.presets import Preset
@@ -22,28 +25,15 @@ from benchmarks.run.devices import choose_device, choose_precision, device_name
 from benchmarks.run.estimate import forward_flops
 from benchmarks.run.runtime import tuned_processor
 from benchmarks.throughput.roofline import peak_memory, reset_peak_memory, roofline_seconds
-from benchmarks.throughput.workloads import GATES, WORKLOADS, Task, seconds_per_step
+from benchmarks.throughput.workloads import WORKLOADS, Task, seconds_per_step
 from lottery.core.choices import Precision
-from lottery.core.csv_table import TEXT, Schema, number, read_csv
+from lottery.core.csv_table import read_csv
 from lottery.core.errors import BadInput
 from lottery.core.files import lock_file, require_writable, write_text
 from lottery.data import DATASETS
 from lottery.training.cuda_graphs import eager
 
 STEPS = 12
-_COLUMNS = {
-    **dict.fromkeys(("model", "dataset"), TEXT),
-    "batch_size": number(1),
-    **dict.fromkeys(("work", "device", "precision"), TEXT),
-    **dict.fromkeys(
-        "ms_per_step images_per_second plain_ms_per_step times_plain roofline_ms".split(), number(0)
-    ),
-    "peak_memory_mib": number(0, empty=True),
-    **dict.fromkeys(("torch", "version"), TEXT),
-    "protocol": number(0),
-    **dict.fromkeys(("commit", "finished_at"), TEXT),
-}
-ROWS = Schema(_COLUMNS, frozenset(_COLUMNS))
 IDENTITY = ["model", "dataset", "batch_size", "work", "device", "precision"]
 FILTERS = {
     "model": lambda point: point.model,
@@ -82,15 +72,13 @@ def run(options: Options, preset: Preset) -> int:
         return 0
     path = options.results / preset.name / "throughput.csv"
     require_writable("results", path.parent)
-    rows = pd.DataFrame()
     for group in track(list(_by_task(points)), "throughput", console=Console(stderr=True)):
         measured = pd.DataFrame(_measure(group, device, precision))
         with lock_file(path.with_name(f".{path.name}.lock")):
-            rows = _merged(path, measured)
-            write_text(path, rows.to_csv(index=False))
-    table = render(rows)
-    write_text(path.with_suffix(".md"), table)
-    print(table)
+            write_text(path, _merged(path, measured).to_csv(index=False))
+    found = throughput_sections(read_csv(path, ROWS).rows)
+    write_text(path.with_suffix(".md"), markdown(found))
+    show(found, path.with_suffix(".md"))
     return 0
 
 
@@ -166,34 +154,6 @@ def read_rows(path: Path) -> pd.DataFrame:
         BadInput: it is of another kind, or holds what does not fit, named by row and column.
     """
     frame = pd.DataFrame(read_csv(path, ROWS).rows)
-    for name in frame.columns.intersection([n for n, kind in _COLUMNS.items() if kind.decimal]):
+    for name in frame.columns.intersection(NUMBERS):
         frame[name] = pd.to_numeric(frame[name])
     return frame
-
-
-def render(rows: pd.DataFrame) -> str:
-    """A Markdown table per model and batch size, times also in units of the dense step."""
-    parts = []
-    for keys, group in rows.groupby(["device", "precision", "model", "batch_size"], sort=False):
-        device, precision, model, batch_size = keys
-        dense = group.loc[group["work"] == "dense training", "ms_per_step"]
-        shown = pd.DataFrame(
-            {
-                "work": group["work"],
-                "ms a step": group["ms_per_step"],
-                "images/s": group["images_per_second"],
-                "of a dense step": group["ms_per_step"] / dense.iloc[0] if len(dense) else None,
-                "plain float32 NCHW, ms": group["plain_ms_per_step"],
-                "times faster": group["times_plain"],
-                "roofline, ms": group["roofline_ms"],
-                "peak memory, MiB": group["peak_memory_mib"],
-            }
-        )
-        parts.append(f"## {model}, batch {batch_size}, {precision}, {device}")
-        parts.append(shown.to_markdown(index=False, tablefmt="github", floatfmt=".3g"))
-        kl = group.loc[group["work"] == "CTS-KL search", "ms_per_step"]
-        gates = group.loc[group["work"] == GATES, "ms_per_step"]
-        if len(kl) and len(gates):
-            share = gates.iloc[0] / kl.iloc[0]
-            parts.append(f"Gates, pressure and Adam are {share:.1%} of a CTS-KL search step.")
-    return "\n\n".join(parts) + "\n"

@@ -22,9 +22,10 @@ NOTE = (
     "paired by seed, with a 95% interval. May be best: no, if a one-sided paired t-test over all "
     "sparsities says that the first is ahead, with p times the number of the other methods: the "
     "truly best is denied it in at most one leaderboard of twenty, although the same numbers "
-    "choose the first (multiple comparisons with the best, Hsu 1984). Better, worse: than "
-    "how many of the comparison's baselines, by the method's own verdict. Verified: the folder "
-    "passes check-submission; otherwise the verdict stands alone. docs/verdict.md says more."
+    "choose the first (multiple comparisons with the best, Hsu 1984). Beats: how many of the "
+    "comparison's baselines, by the method's own verdict. Sanity: at how many sparsities the "
+    "sanity checks are passed. Verified: the folder passes check-submission; otherwise the verdict "
+    "stands alone. docs/verdict.md says more."
 )
 
 
@@ -123,7 +124,7 @@ def _ranking(entries: Mapping[str, Entry]) -> Table:
             label,
             f"{mean(p.accuracy for p in points[label]):.1f}",
             *_behind_texts(behind.get(label), len(order) - 1),
-            *(_told(entries[label].said) if label in entries else (NONE, NONE, NONE)),
+            *(_own(entries[label].said) if label in entries else (NONE, NONE)),
             *(_at(points[label], column) for column in columns),
             f"{mean(p.epochs for p in points[label]):.1f}",
             str(min(p.seeds for p in points[label])),
@@ -132,7 +133,7 @@ def _ranking(entries: Mapping[str, Entry]) -> Table:
         for place, label in enumerate(order)
     ]
     sparsities = [f"{model + ' ' if several else ''}{removed(d)}" for model, d in columns]
-    own = ("better", "worse", "sanity checks")
+    own = ("beats", "sanity")
     headers = ["rank", "method", "accuracy %", "behind", "p", "may be best", *own, *sparsities]
     return Table([*headers, "epochs", "seeds", "verified"], lines)
 
@@ -172,13 +173,11 @@ def _behind_texts(difference: Difference | None, others: int) -> tuple[str, str,
     return behind, f"{corrected:.2g}", "no" if corrected < LEVEL else "yes"
 
 
-def _told(said: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Than how many baselines it is better and worse, and how many sanity checks it passes."""
-    outcomes = [each.get("outcome") for each in said["over_densities"]]
+def _own(said: Mapping[str, Any]) -> tuple[str, str]:
+    """Than how many baselines it is better, and at how many sparsities it passes its checks."""
+    better = [each.get("outcome") == "better" for each in said["over_densities"]]
     passes = [each.get("passes") == "yes" for each in said["sanity"]]
-    sanity = f"{sum(passes)} of {len(passes)}" if passes else NONE
-    better, worse = outcomes.count("better"), outcomes.count("worse")
-    return f"{better} of {len(outcomes)}", f"{worse} of {len(outcomes)}", sanity
+    return f"{sum(better)} of {len(better)}", f"{sum(passes)} of {len(passes)}" if passes else NONE
 
 
 def _at(points: Iterable[Point], column: tuple[str, float]) -> str:

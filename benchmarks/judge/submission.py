@@ -153,14 +153,17 @@ def _incomplete(verdict: Verdict, seeds: Sequence[int]) -> str:
 def _difference(mine: Any, theirs: Any, where: str = "") -> str | None:
     """The first place in which two contents differ; None where they are the same."""
     match mine, theirs:
-        case dict(), dict() if mine.keys() == theirs.keys():
+        case dict(), dict():
+            if names := mine.keys() ^ theirs.keys():
+                return f"{where or 'it'} lacks or adds {', '.join(sorted(names))}"
             inner = [(name, mine[name], theirs[name]) for name in mine]
-        case list(), list() if len(mine) == len(theirs):
+        case list(), list():
+            if len(mine) != len(theirs):
+                return f"{where} has {len(theirs)} entries, not {len(mine)}"
             inner = [(str(i), *pair) for i, pair in enumerate(zip(mine, theirs, strict=True))]
         case _:
-            return (
-                None if _same(mine, theirs) else f"{where} is {_short(theirs)}, not {_short(mine)}"
-            )
+            said = f"{where} is {_short(theirs)}, not {_short(mine)}"
+            return None if _same(mine, theirs) else said
     found = (_difference(a, b, f"{where}.{name}".removeprefix(".")) for name, a, b in inner)
     return next((each for each in found if each is not None), None)
 

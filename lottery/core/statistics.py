@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lottery.core.network import Gates, Network
+from lottery.core.network import Network
 from lottery.core.outputs import Inputs
 
 BUFFERS = ("running_mean", "running_var")
@@ -47,12 +47,19 @@ def put_in(norms: Iterable[Any]) -> None:
         norm.register_buffer("num_batches_tracked", torch.tensor(0, device=place.device))
 
 
+def keep_statistics(module: nn.Module) -> nn.Module:
+    """The module, its batch norms keeping running statistics, which are those of no data yet: so
+    that an exported ticket's can be loaded into one of the suite's."""
+    put_in(batch_norms(module).values())
+    return module
+
+
 @torch.no_grad()
 def measured(
-    network: Network, norms: Iterable[str], batches: Iterable[Inputs], gates: Gates | None = None
+    network: Network, norms: Iterable[str], batches: Iterable[Inputs]
 ) -> dict[str, Tensor]:
-    """The running statistics of a network's norms under gates: means over batches, each weighing
-    the same, of what training would average. Dropout is off.
+    """The running statistics of a network's norms: means over batches, each weighing the same, of
+    what training would average. Dropout is off.
 
     Returns:
         The buffers of all norms by their name, `<norm>.running_mean` and `<norm>.running_var`.
@@ -62,7 +69,7 @@ def measured(
         for i, x in enumerate(batches):
             for layer in layers.values():
                 layer.momentum = 1 / (i + 1)  # type: ignore[assignment]
-            network(x, gates, training=False)
+            network(x, training=False)
         return {
             f"{name}.{buffer}": getattr(layer, buffer).clone()
             for name, layer in layers.items()

@@ -162,8 +162,8 @@ def _statistics(
         return {}
     enough = min(max(examples.drawn, FEWEST), MOST)
     network = found.trained or subject.network
-    batches = inputs(examples, seed, enough)
-    return measured(network, subject.norms, batches, found.mask.keep.float())
+    masked = network.at(network.weights.masked_fill(~found.mask.keep, 0), network.rest)
+    return measured(masked, subject.norms, inputs(examples, seed, enough))
 
 
 def _warn(method: Method, subject: Subject, found: Result) -> None:

@@ -19,7 +19,8 @@ def prune_in_rounds(
     Args:
         density: of the mask that is returned, in (0, 1].
         rounds: 1 for single-shot.
-        score: from the gates of what is left, 0 or 1 and of shape (d,), to scores of that shape.
+        score: from the gates of what is left, 0 or 1 and of shape (d,), to scores of that shape;
+            the gates are its own to change.
 
     Returns:
         The mask, and the scores; of several rounds their order, first by the round in which a
@@ -32,6 +33,10 @@ def prune_in_rounds(
     kept_count(density, network.layout.total)
     if rounds < 1:
         raise ValueError(f"rounds must be at least 1, got {rounds}")
+    if rounds == 1:  # as below, with less memory
+        scores = score(torch.ones_like(network.weights, dtype=torch.float32))
+        check_finite(network.layout, scores)
+        return Result(Mask.top(network.layout, scores, density), scores=scores)
     mask = Mask.full(network.layout, network.device)
     survived, last = torch.zeros_like(mask.keep, dtype=torch.int32), torch.zeros(())
     for r in range(1, rounds + 1):
@@ -40,8 +45,6 @@ def prune_in_rounds(
         survived += mask.keep
         last = torch.where(mask.keep, scores, last.to(scores))
         mask = Mask.top(network.layout, scores, density ** (r / rounds), within=mask)
-    if rounds == 1:
-        return Result(mask, scores=scores)
     rank = torch.unique(last, return_inverse=True)[1]  # equal scores stay equal
     return Result(mask, scores=survived.double() * len(rank) + rank)
 
@@ -52,6 +55,8 @@ def check_finite(layout: Layout, scores: Tensor) -> None:
     Raises:
         ValueError: a score is NaN or infinite; the text names the first such layer.
     """
+    if bool(torch.stack(scores.aminmax()).isfinite().all()):  # NaN is both of them
+        return
     for entry in layout.entries:
         bad = int((~scores[entry.span].isfinite()).sum())
         if bad:

@@ -1,7 +1,7 @@
 """Tables, and what is said about them, before they become Markdown, LaTeX or HTML."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -54,18 +54,38 @@ def markdown(sections: Iterable[Section]) -> str:
         if section.lead:
             texts.append(f"**{section.lead}**")
         for table in section.tables:
-            texts.append(tabulate(table.lines, table.headers, "github", disable_numparse=True))
+            texts.append(_markdown_table(table))
         texts += section.notes
     return "\n\n".join(texts) + "\n"
 
 
-def latex(sections: Iterable[Section]) -> str:
-    r"""Sections as booktabs tables (\usepackage{booktabs}), one tabular each."""
-    texts = []
-    for section in sections:
-        texts.append(f"% {section.heading}")
-        for table in section.tables:
-            text = tabulate(table.lines, table.headers, "latex_booktabs", disable_numparse=True)
-            texts.append(text.replace("±", r"$\pm$"))
-        texts += [f"% {note}" for note in (section.lead, *section.notes) if note]
-    return "\n\n".join(texts) + "\n"
+def _markdown_table(table: Table) -> str:
+    if not table.lines:
+        return tabulate([], table.headers, "pipe")
+    sides = ["right" if numeric(table, i) else "left" for i in range(len(table.headers))]
+    return tabulate(table.lines, table.headers, "pipe", disable_numparse=True, colalign=sides)
+
+
+# Columns that are said once where all lines have the same.
+ONCE = ("dataset", "model", "seeds")
+
+
+def same_everywhere(
+    table: Table, labels: Mapping[str, Callable[[str], str]] | None = None
+) -> tuple[list[str], list[int]]:
+    """What every line says, "dataset digits", and the columns that are left.
+
+    Args:
+        labels: how a column's texts are written, by its name.
+    """
+    same = [
+        column
+        for column, name in enumerate(table.headers)
+        if len(table.lines) > 1 and name in ONCE and len(set(table.column(column))) == 1
+    ]
+    said = [
+        f"{name} {(labels or {}).get(name, str)(table.lines[0][column])}"
+        for column in same
+        if (name := table.headers[column])
+    ]
+    return said, [column for column in range(len(table.headers)) if column not in same]

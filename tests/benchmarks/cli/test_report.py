@@ -18,16 +18,16 @@ from benchmarks.plan.comparison import Candidate, get_comparison
 from benchmarks.plan.presets import get_preset
 from benchmarks.plan.suites import cells_of, get_suite
 from benchmarks.results.columns import HEADER
+from benchmarks.results.provenance import ROOT
 from tests.benchmarks import made_up
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
 MINE = Candidate("my_method", "init", "abc")
-PNG = bytes.fromhex(
-    "89504e470d0a1a0a0000000d4948445200000001000000010806000000"
-    "1f15c4890000000d49444154789c63000100000500010d0a2db40000000049454e44ae426082"
-)
+SVG = """<svg xmlns="http://www.w3.org/2000/svg" xmlns:dc="http://purl.org/dc/elements/1.1/">
+<metadata><dc:title>Accuracy against sparsity.</dc:title>
+<dc:description>CTS, digits: CTS-KL 91.2 to 77.3.</dc:description></metadata></svg>"""
 
 
 def row(cell: Cell) -> dict[str, object]:
@@ -56,8 +56,11 @@ def row(cell: Cell) -> dict[str, object]:
 
 
 def write(path: Path, cells: Iterable[Cell]) -> int:
+    return write_rows(path, list(map(row, cells)))
+
+
+def write_rows(path: Path, rows: list[dict[str, object]]) -> int:
     path.parent.mkdir(parents=True, exist_ok=True)
-    rows = list(map(row, cells))
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, HEADER, lineterminator="\n")
         writer.writeheader()
@@ -75,7 +78,7 @@ def results(tmp_path: Path) -> Path:
     """A suite with a figure, and a method that was compared."""
     folder = tmp_path / "results" / "demo"
     write(folder / "table2.csv", suite_cells("table2", [0, 1]))
-    (folder / "table2.png").write_bytes(PNG)
+    (folder / "table2.svg").write_text(SVG)
     comparison = get_comparison("trained-tickets-3")
     blocks = comparison.blocks(comparison.preset("demo"), MINE)
     write(folder / "trained-tickets-3.csv", cells_of(blocks, [0, 1, 2]))
@@ -126,7 +129,9 @@ def test_one_page_with_measured_printed_and_provenance(results: Path) -> None:
     text = Text(page)
     assert text.fetched == [], "nothing is fetched"
     assert not re.search(r"@import|url\(|https?://", page)
-    assert "data:image/png;base64,iVBOR" in page
+    assert "data:image/svg+xml;base64,PHN2Z" in page
+    assert 'alt="CTS, digits: CTS-KL 91.2 to 77.3."' in page
+    assert "<figcaption>Figure 1. Accuracy against sparsity.</figcaption>" in page
     # The first line of CTS's Table II: two seeds' mean beside what the paper prints.
     mean = 60 + 30 * 0.8**18 + 0.5 + 0.3
     assert f"{mean:.1f} ± 0.7" in text.cells
@@ -148,9 +153,8 @@ def test_markdown_and_booktabs(results: Path) -> None:
     }
     text = (out / "demo-table2.tex").read_text()
     assert text.count(r"\toprule") == text.count(r"\bottomrule") == 2
-    assert r"98.2\%" in text
-    assert r"wide\_resnet20" in text
-    assert r"$\pm$" in text
+    assert r"\label{tab:demo-table2-2}" in text
+    assert "Wide-ResNet-20" in text
     assert "±" not in text
     verdict = (out / "demo-trained-tickets-3-my_method.md").read_text()
     assert verdict.startswith("## my_method in trained-tickets-3, preset demo\n\n**")
@@ -168,6 +172,42 @@ def test_every_one_of_a_thousand_rows_is_on_the_page(tmp_path: Path) -> None:
     assert all(key in page for key in keys)
 
 
+def test_the_page_opens_with_claims_that_lead_to_their_rows(results: Path) -> None:
+    page = (report(results) / "report.html").read_text()
+    text = Text(page)
+    first = page.index("CTS-KL is 12 times faster than LTR at 99.3%")
+    assert first < page.index("Printed numbers, measured") < page.index("CTS Table II: ")
+    assert '<a href="#demo-table2">demo-table2</a>' in page
+    assert 'id="demo-table2"' in page
+    assert "1.0 times by time, 1.0 by epochs" in text.cells
+    assert "does not hold in demo" in text.cells
+
+
+def test_only_our_own_verdicts_are_coloured_and_numbers_stand_to_the_right(tmp_path: Path) -> None:
+    write(tmp_path / "results" / "demo" / "table1.csv", suite_cells("table1", [0, 1, 2]))
+    page = (report(tmp_path / "results") / "report.html").read_text()
+    table = page[page.index("CTS Table I:") :]
+    head = table[table.index("<thead>") : table.index("</thead>")]
+    names = {
+        name: side for side, name in re.findall(r'<th( class="number")?><button>([^<]*)', head)
+    }
+    assert all(names[n] for n in ("sparsity", "accuracy %", "paper %", "epochs", "seeds"))
+    assert not any(names[n] for n in ("method", "passes sanity checks", "paper passes"))
+    line = table[table.index("SNIP") :]
+    cells = re.findall(r"<td([^>]*)>\s*([^<]*)</td>", line[: line.index("</tr>")])
+    assert (' class="bad"', "no") in cells, "our verdict"
+    assert ("", "no") in cells, "the paper's"
+
+
+def test_throughput_is_on_the_page(results: Path) -> None:
+    shutil.copy(ROOT / "results" / "quick" / "throughput.csv", results / "demo")
+    out = report(results)
+    page = (out / "report.html").read_text()
+    assert 'href="#demo-throughput"' in page
+    assert "Gates, pressure and Adam are" in page
+    assert (out / "demo-throughput.tex").exists()
+
+
 def test_no_results(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([f"--results={tmp_path}", f"--out={tmp_path / 'out'}"]) == 2
     said = capsys.readouterr().err
@@ -179,7 +219,8 @@ PROBE = """
 <script>
 onload = () => {
   const page = document.querySelector("iframe").contentDocument;
-  const table = page.querySelectorAll("table")[1], column = name =>
+  const head = [...page.querySelectorAll("h3")].find(h => h.textContent.startsWith("CTS Table II"));
+  const table = head.nextElementSibling.querySelector("table"), column = name =>
     [...table.tHead.rows[0].cells].findIndex(cell => cell.textContent === name);
   const values = name => [...table.tBodies[0].rows].map(
     row => row.cells[column(name)].textContent.trim()).join("|");

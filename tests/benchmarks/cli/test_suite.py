@@ -133,7 +133,7 @@ def test_a_list_plans_for_a_gpu_that_is_not_here(run: Run) -> None:
 def test_a_whole_table_and_the_same_again_at_once(run: Run, tmp_path: Path) -> None:
     status, out, _ = run("table2", "--preset", "tiny")
     assert status == 0
-    assert len(re.findall(r"\| 1 +\|$", out, re.M)) == 9  # nine measured lines of one seed each
+    assert len(re.findall(r"\| +1 \|$", out, re.M)) == 9  # nine measured lines of one seed each
     assert out.count("not run") == 6  # ImageNet
     assert "stands in for cifar10" in out
     assert "Set here: crbg epochs=3" in out

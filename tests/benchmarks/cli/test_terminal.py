@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from benchmarks.cli.terminal import fitting, same_everywhere, show
+from benchmarks.cli.terminal import fitting, show
 from benchmarks.judge.tables import Section, Table, markdown, sections
-from benchmarks.judge.tables.sections import numeric
+from benchmarks.judge.tables.sections import numeric, same_everywhere
 from benchmarks.plan.presets import get_preset
 from benchmarks.plan.suites import SUITES, get_suite
 from benchmarks.results.lookup import Results

@@ -150,6 +150,8 @@ DAMAGE: list[tuple[Callable[[Path], Any], str]] = [
         "its fingerprint is 'x'",
     ),
     (lambda f: edit_verdict(f, better), "is not what its rows say: over_densities.0.mean is '5.0'"),
+    (lambda f: edit_verdict(f, lambda s: s["points"].pop()), "points has 17 entries, not 18"),
+    (lambda f: edit_verdict(f, lambda s: s.update(more=1)), "rows say: it lacks or adds more"),
     (lambda f: edit_rows(f, "291376,", "many,"), "column params_prunable: 'many' is not a whole"),
     (
         lambda f: edit_rows(f, ",resnet20,", ",vgg16,"),
@@ -226,7 +228,7 @@ def test_a_leaderboard_ranks_submissions_and_verdicts(
     assert [*table] == [
         *("best", "CTS-KL", "alone", "mine", "SNIP", "SynFlow", "Magnitude", "Random")
     ]
-    assert table["best"]["better"] == "5 of 5"
+    assert table["best"]["beats"] == "5 of 5"
     assert table["best"]["behind"] == ""
     assert [table[name]["may be best"] for name in ("best", "SNIP")] == ["yes", "no"]
     values = [a - b for a, b in zip(accuracies("best", 5.0), accuracies("snip"), strict=True)]
@@ -235,7 +237,7 @@ def test_a_leaderboard_ranks_submissions_and_verdicts(
     assert [table[name]["verified"] for name in ("best", "alone", "SNIP")] == [
         *("yes", "no", "baseline")
     ]
-    assert table["mine"]["sanity checks"] == "3 of 3"
+    assert table["mine"]["sanity"] == "3 of 3"
     assert "Not ranked, as cells have no result: partly (1)." in text
     page = (tmp_path / "out" / "leaderboard.html").read_text()
     assert "trained-tickets-3, preset demo" in page

@@ -8,14 +8,17 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch import nn
 from torch.nn.utils import prune
 
 from lottery.core.errors import BadInput
 from lottery.core.initialisation import Initialisation
 from lottery.core.mask import Mask
 from lottery.core.network import Network
+from lottery.core.statistics import keep_statistics
 from lottery.core.ticket import Ticket
-from lottery.data import DATASETS
+from lottery.data import DATASETS, load
+from lottery.data.batches import Data, Normalisation
 from lottery.models.zoo import MODELS, build
 from lottery.tools import inspect
 from lottery.tools.export import export, main
@@ -78,7 +81,7 @@ def test_a_ticket_that_says_nothing_of_biases_has_none() -> None:
 @pytest.mark.parametrize("of_seed", [True, False])
 def test_a_state_dict_has_zeros_where_weights_are_pruned(tmp_path: Path, of_seed: bool) -> None:
     ticket = save(tmp_path / "t.safetensors", of_seed=of_seed)
-    export(tmp_path / "t.safetensors", "state-dict", tmp_path / "out.safetensors")
+    export(tmp_path / "t.safetensors", "state-dict", tmp_path / "out.safetensors", "batch")
     state = load_file(tmp_path / "out.safetensors")
     flat = torch.cat([state[name].flatten() for name in ticket.mask.layout.names])
     assert torch.equal(flat != 0, ticket.mask.keep)
@@ -87,9 +90,47 @@ def test_a_state_dict_has_zeros_where_weights_are_pruned(tmp_path: Path, of_seed
     assert torch.allclose(module.eval()(IMAGES), expected(ticket), atol=1e-5)
 
 
+def recalibrated(ticket: Ticket, path: Path) -> nn.Module:
+    """The suite's module with an exported state dict loaded."""
+    module = keep_statistics(MODELS["resnet20"].build(DIGITS.shape, 10))
+    module.load_state_dict(load_file(path))
+    return module.eval()
+
+
+def test_what_is_exported_is_right_for_one_image(tmp_path: Path) -> None:
+    """By default its statistics are measured on the training images, under the mask."""
+    ticket = save(tmp_path / "t.safetensors", of_seed=False)
+    assert not export(tmp_path / "t.safetensors", "state-dict", tmp_path / "out.safetensors")
+    module = recalibrated(ticket, tmp_path / "out.safetensors")
+    images, _ = load("digits", tmp_path)
+    x, _ = Data(images, DIGITS, Normalisation.of(images)).take(torch.arange(0, 1400, 7))
+    with torch.no_grad():
+        alone = torch.cat([module(one[None]) for one in x])
+        in_batch = rebuild(ticket)(x, ticket.mask.keep.float(), training=False)
+    assert torch.allclose(alone, module(x).detach(), atol=1e-4)
+    by_itself = torch.cat([rebuild(ticket)(one[None], training=False) for one in x[:20]])
+    wrong = (by_itself - in_batch[:20]).square().mean()
+    assert (alone - in_batch).square().mean() < wrong / 3
+
+
+def test_statistics_need_the_training_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(tmp_path / "t.safetensors")
+
+    def missing(name: str, root: Path) -> None:
+        raise BadInput("no images")
+
+    monkeypatch.setattr("lottery.tools.export.load", missing)
+    with pytest.raises(BadInput, match=r"no images \(--statistics batch needs no images\)"):
+        export(tmp_path / "t.safetensors", "state-dict", tmp_path / "out.safetensors")
+    save(tmp_path / "t.safetensors", "lenet-300-100")
+    assert not export(tmp_path / "t.safetensors", "state-dict", tmp_path / "out.safetensors")
+
+
 def test_torch_prune_masks_fit_a_pruned_module(tmp_path: Path) -> None:
     ticket = save(tmp_path / "t.safetensors", of_seed=False)
-    export(tmp_path / "t.safetensors", "torch-prune", tmp_path / "out.safetensors")
+    export(tmp_path / "t.safetensors", "torch-prune", tmp_path / "out.safetensors", "batch")
     module = MODELS["resnet20"].build(DIGITS.shape, 10)
     for name in ticket.mask.layout.names:
         prune.identity(module.get_submodule(name.removesuffix(".weight")), "weight")  # type: ignore[no-untyped-call]
@@ -105,7 +146,7 @@ def test_onnx_computes_the_same(tmp_path: Path, model: str) -> None:
     from onnx.reference import ReferenceEvaluator
 
     ticket = save(tmp_path / "t.safetensors", model)
-    export(tmp_path / "t.safetensors", "onnx", tmp_path / "out.onnx")
+    export(tmp_path / "t.safetensors", "onnx", tmp_path / "out.onnx", "batch")
     evaluator = ReferenceEvaluator(str(tmp_path / "out.onnx"))
     for count in (5, 3):  # another number of images than the export's example had
         (logits,) = evaluator.run(None, {"images": IMAGES[:count].numpy()})
@@ -174,6 +215,9 @@ def test_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     out = tmp_path / "folder" / "out.safetensors"
     arguments = [str(tmp_path / "t.safetensors"), "--to", "state-dict", "--out", str(out)]
     assert main(arguments) == 0
-    assert capsys.readouterr().out == f"{out}: {out.stat().st_size} bytes\n"
+    assert capsys.readouterr() == (f"{out}: {out.stat().st_size} bytes\n", "")
+    save(tmp_path / "t.safetensors")
+    assert main([*arguments, "--statistics", "batch"]) == 0
+    assert "warning: it normalises every batch by itself" in capsys.readouterr().err
     assert inspect.main([str(tmp_path / "t.safetensors")]) == 0
     assert "effective" in capsys.readouterr().out

@@ -52,7 +52,7 @@ LOOKS = {
     **dict.fromkeys(("reproduced", "better", "yes", "holds"), "good"),
     **dict.fromkeys(("not reproduced", "worse", "no", "does not hold"), "bad"),
 }
-DUBLIN_CORE = "{http://purl.org/dc/elements/1.1/}"  # of what a figure says about itself
+SAID = ".//{{*}}Work/{{http://purl.org/dc/elements/1.1/}}{}"  # where a figure says what it is
 
 
 @dataclass(frozen=True)
@@ -238,7 +238,7 @@ def _picture(path: Path) -> Picture:
     except ElementTree.ParseError:
         said = dict.fromkeys(("title", "description"), "")
     else:
-        said = {n: tree.findtext(f".//{DUBLIN_CORE}{n}", "") for n in ("title", "description")}
+        said = {name: tree.findtext(SAID.format(name), "") for name in ("title", "description")}
     uri = f"data:image/svg+xml;base64,{base64.b64encode(content).decode()}"
     return Picture(uri, said["title"] or path.stem, said["description"] or path.stem)
 

@@ -18,6 +18,7 @@ HEADERS = {
     "paper passes": "(paper)",
 }
 LABELS = {"model": model_label, "dataset": dataset_label}
+WORDS = 26  # letters of a column of words, whose longer texts are broken
 COLUMN_LETTERS = 60  # of its type that a column of 3.25 inches has room for
 ESCAPED = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "_": r"\_",
@@ -67,7 +68,7 @@ def _environment(heading: str, table: Table, label: str) -> str:
     return "\n".join(
         [
             rf"\begin{{table{star}}}[t]",
-            r"\centering\footnotesize\setlength{\tabcolsep}{4pt}",
+            r"\centering\footnotesize\setlength{\tabcolsep}{3pt}",
             rf"\caption{{{escaped(caption)}}}",
             rf"\label{{tab:{label}}}",
             rf"\begin{{tabular}}{{@{{}}{spec}@{{}}}}",
@@ -101,10 +102,13 @@ def _cell(header: str, text: str) -> str:
 
 
 def _letters(table: Table) -> int:
-    return sum(
-        2 + max(len(text) for text in (HEADERS.get(name, name), *table.column(i)))
-        for i, name in enumerate(table.headers)
-    )
+    widths = (_widest(table, i) for i in range(len(table.headers)))
+    return sum(2 + min(width, WORDS) for width in widths)
+
+
+def _widest(table: Table, index: int) -> int:
+    name = table.headers[index]
+    return max(len(text) for text in (HEADERS.get(name, name), *table.column(index)))
 
 
 def _best(table: Table) -> set[tuple[int, int]]:
@@ -138,7 +142,9 @@ def _highest(table: Table, column: int, groups: Sequence[str], group: str) -> li
 def _spec(table: Table, index: int, spread: bool) -> str:
     if spread:
         return r"r@{$\,\pm\,$}l"
-    return "r" if numeric(table, index) else "l"
+    if numeric(table, index):
+        return "r"
+    return "l" if _widest(table, index) <= WORDS else r"p{1.3in}"
 
 
 def _head(name: str, spread: bool) -> str:

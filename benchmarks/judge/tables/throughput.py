@@ -65,4 +65,5 @@ def _line(row: Row, dense: float | None) -> list[str]:
 
 
 def _short(text: str) -> str:
-    return f"{float(text):.3g}"
+    value = float(text)
+    return f"{value:.0f}" if value >= 1000 else f"{value:.3g}"

@@ -26,8 +26,8 @@ CHROMIUM = next(
 )
 MINE = Candidate("my_method", "init", "abc")
 SVG = """<svg xmlns="http://www.w3.org/2000/svg" xmlns:dc="http://purl.org/dc/elements/1.1/">
-<metadata><dc:title>Accuracy against sparsity.</dc:title>
-<dc:description>CTS, digits: CTS-KL 91.2 to 77.3.</dc:description></metadata></svg>"""
+<metadata><Work><dc:title>Accuracy against sparsity.</dc:title>
+<dc:description>CTS, digits: CTS-KL 91.2 to 77.3.</dc:description></Work></metadata></svg>"""
 
 
 def row(cell: Cell) -> dict[str, object]:

@@ -45,6 +45,11 @@ def test_a_table_of_many_columns_is_a_page_wide() -> None:
     assert "\\begin{table*}[t]" in latex([Section("x", (wide,))], "x")
 
 
+def test_long_texts_are_broken() -> None:
+    claims = Table(["claim", "verdict"], [["a sentence of many words " * 3, "holds"]])
+    assert r"\begin{tabular}{@{}p{1.3in}l@{}}" in latex([Section("x", (claims,))], "x")
+
+
 def test_what_latex_takes_for_its_own_is_escaped() -> None:
     assert escaped("a_b & 50% #1 {x} ~^\\ λ") == (
         r"a\_b \& 50\% \#1 \{x\} \textasciitilde{}\textasciicircum{}\textbackslash{} $\lambda$"

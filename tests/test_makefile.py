@@ -4,6 +4,7 @@ import shutil
 import signal
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -111,7 +112,12 @@ def test_a_list_draws_nothing(folder: Path) -> None:
 def test_after_ctrl_c_what_is_done_is_drawn(folder: Path) -> None:
     install(folder, SLOW)
     process = subprocess.Popen(
-        ["make", "table2"], cwd=folder, start_new_session=True, stderr=subprocess.DEVNULL
+        ["make", "table2"],
+        cwd=folder,
+        start_new_session=True,
+        stderr=subprocess.DEVNULL,
+        # Who runs the tests in the background has Ctrl-C ignored, and so has what it starts.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     end = time.monotonic() + 30
     while not (folder / "started").exists() and time.monotonic() < end:

@@ -55,7 +55,10 @@ def test_a_name_is_a_method_too() -> None:
         ("x = 1", r'registers no method; exactly one @method\("new_name"\) is needed'),
         (DRAW.format(name="a") + DRAW.format(name="b"), r"registers 2 methods \(a, b\)"),
         (DRAW.format(name="snip"), "method 'snip' is registered already"),
-        ("from lottery.data.datasets import load; load('digits', None)", "opened a dataset's file"),
+        (
+            "from lottery.data.datasets import load; load('digits', None)",
+            "it read the dataset digits",
+        ),
     ],
 )
 def test_a_file_that_is_not_one_method(tmp_path: Path, text: str, words: str) -> None:

@@ -204,7 +204,7 @@ def test_descriptions_fit_the_data(root: Path) -> None:
     train, test = load("digits", root)
     assert (digits.train_size, digits.test_size) == (len(train.labels), len(test.labels))
     assert {name for name, d in DATASETS.items() if d.flip or d.crop_padding} == {
-        *("cifar10", "cifar100", "tiny_imagenet")
+        *("cifar10", "cifar100", "imagenet", "tiny_imagenet")
     }
     assert DATASETS["cifar10"].shape == (3, 32, 32)
 
@@ -452,7 +452,7 @@ def test_bad_package_leaves_nothing(
 def test_unknown_name_gives_the_nearest(root: Path) -> None:
     with pytest.raises(UnknownName) as caught:
         load("cifar-10", root)
-    valid = "valid are cifar10, cifar100, digits, fashion_mnist, mnist, tiny_imagenet"
+    valid = "valid are cifar10, cifar100, digits, fashion_mnist, imagenet, mnist, tiny_imagenet"
     hint = "did you mean cifar10 or cifar100?"
     assert str(caught.value) == f"unknown dataset 'cifar-10': {hint} {valid}"
     with pytest.raises(UnknownName) as caught:

@@ -12,7 +12,7 @@ RUN_OPTIONS = --preset $(PRESET) $(if $(SEEDS),--seeds $(SEEDS)) $(ARGS)
 # A suite is a function under @suite, called as its target is but for the dashes.
 SUITES := $(shell sed -n '/^@suite/{n;s/^def \([a-z0-9_]*\).*/\1/p;}' \
 	benchmarks/plan/suites/*.py | tr _ -) throughput
-OTHERS := help compare report test chaos lint data clean
+OTHERS := help compare report docs test chaos lint data clean
 
 .PHONY: $(OTHERS) $(SUITES)
 
@@ -57,9 +57,10 @@ help:
 	@echo 'others'
 	@echo '  make compare METHOD=file.py      your method beside fixed baselines, with a verdict'
 	@echo '  make report        every result as one HTML page, and as Markdown and LaTeX: results/report/'
+	@echo '  make docs          the documentation as a site: site/index.html'
 	@echo '  make data          MNIST, Fashion-MNIST and CIFAR-10 into ./data, verified'
 	@echo '  make test          the tests; make chaos: kills, crashes, damage; make lint: style and types'
-	@echo '  make clean         remove the cache and the demo'"'"'s results'
+	@echo '  make clean         remove the cache, the site and the demo'"'"'s results'
 	@echo
 	@echo '"make table2" takes five to ten minutes on two cores and prints both papers'"'"' Table II.'
 
@@ -82,6 +83,10 @@ report: $(INSTALLED)
 	@$(BIN)/python -m plots all
 	@$(BIN)/python -m benchmarks.report
 
+docs: $(INSTALLED)
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
+	@echo "wrote site/index.html"
+
 test: $(INSTALLED)
 	@$(BIN)/python -m pytest
 
@@ -97,7 +102,7 @@ data: $(INSTALLED)
 	@$(BIN)/python -m lottery.fetch
 
 clean:
-	rm -rf .cache results/demo .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .cache results/demo site .pytest_cache .mypy_cache .ruff_cache
 
 .DEFAULT:
 	@$(PYTHON) -c 'import difflib, sys; name, *known = sys.argv[1:]; \

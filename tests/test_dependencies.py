@@ -25,9 +25,11 @@ USES = {
     "baselines": set[str](),
     "benchmarks": {"suites"},
     "plots": {"plots"},
-    "tests": {"suites", "plots", "timm", "onnx", "dev"},
+    "docs": {"docs", "suites"},
+    "tests": {"suites", "plots", "timm", "onnx", "docs", "dev"},
 }
-NOT_IMPORTED = {"ruff", "mypy", "pre-commit", "hatchling"}  # run, not imported; so are stubs
+# Run, not imported; so are stubs.
+NOT_IMPORTED = {"ruff", "mypy", "pre-commit", "hatchling", "mkdocs-material", "mkdocstrings"}
 # A test imports it where it is there; the package has the digits that it is compared with.
 OPTIONAL = {"scikit-learn", "sklearn"}
 

@@ -84,7 +84,7 @@ report: $(INSTALLED)
 	@$(BIN)/python -m benchmarks.report
 
 docs: $(INSTALLED)
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict  # --quiet would hide what fails it
 	@echo "wrote site/index.html"
 
 test: $(INSTALLED)

@@ -14,8 +14,9 @@ EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "timm_trainer.py"
 
 
 def test_the_example(tmp_path: Path) -> None:
-    for package in ("timm", "transformers", "accelerate"):
-        pytest.importorskip(package)
+    pytest.importorskip("timm")
+    pytest.importorskip("transformers")
+    pytest.importorskip("accelerate")
     # A process of its own: the Trainer seeds and warns as it likes.
     done = subprocess.run(
         [sys.executable, str(EXAMPLE)], cwd=tmp_path, capture_output=True, text=True, check=False

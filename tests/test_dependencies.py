@@ -26,7 +26,7 @@ USES = {
     "benchmarks": {"suites"},
     "plots": {"plots"},
     "docs": {"docs", "suites"},
-    "tests": {"suites", "plots", "timm", "onnx", "docs", "dev"},
+    "tests": {"suites", "plots", "timm", "onnx", "docs", "examples", "dev"},
 }
 # Run, not imported; so are stubs.
 NOT_IMPORTED = {"ruff", "mypy", "pre-commit", "hatchling", "mkdocs-material", "mkdocstrings"}

@@ -163,8 +163,8 @@ def _registered(code: Code) -> dict[str, list[str]]:
     """The names that a file registers, by kind; of a package, that of its method."""
     if code.path is None:
         return {"method": [code.name], "model": [], "dataset": []}
+    methods.names()  # installed packages load now: they are not of the file
     before = {kind: registry.present().keys() for kind, registry in REGISTRIES.items()}
-    methods.names()  # installed packages load now, not while the file runs
     run_code(code)
     return {
         kind: sorted(registry.present().keys() - before[kind])

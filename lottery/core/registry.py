@@ -11,14 +11,18 @@ from lottery.core.errors import BadInput, check_name
 T = TypeVar("T")
 
 
-def check_registered_name(kind: str, name: str) -> None:
+def check_registered_name(kind: str, name: str, *, letter_first: bool = False) -> None:
     """Check that a name can be part of a file's name and of an option.
+
+    Args:
+        letter_first: whether a digit may not come first.
 
     Raises:
         BadInput: it cannot.
     """
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
-        raise BadInput(f"{kind} name {name!r} has to be letters, digits, _ and -, no sign first")
+    first, rule = ("A-Za-z", "a letter first") if letter_first else ("A-Za-z0-9", "no sign first")
+    if not re.fullmatch(f"[{first}][A-Za-z0-9_-]*", name):
+        raise BadInput(f"{kind} name {name!r} has to be letters, digits, _ and -, {rule}")
 
 
 class Registry(Generic[T]):

@@ -62,7 +62,7 @@ class Method:
     check: Check = no_check
 
     def __post_init__(self) -> None:
-        check_registered_name("method", self.name)
+        check_registered_name("method", self.name, letter_first=True)
         check_name(f"pruned_at of method {self.name}", self.pruned_at, PRUNED_AT)
         runner = {"runner": None} if self.wants_runner else {}
         try:

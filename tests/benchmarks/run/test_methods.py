@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.plan.cell import Cell
+from benchmarks.run import method_process
+from benchmarks.run.code import Code
 from benchmarks.run.methods import load_file, method_files, methods, named, source_of
 from lottery.core.errors import BadInput
 from lottery.search.registry import Method
@@ -144,3 +146,21 @@ def test_a_packages_source_is_all_of_its_code(
     assert before == source_of(method) != ""
     write(package, "HELP = 2\n", "helper.py")
     assert source_of(method) != before
+
+
+def test_a_package_that_loads_with_a_file_is_not_counted_as_the_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Package:
+        name, value = "theirs", "theirs"
+
+        def load(self) -> None:
+            methods.add("theirs", methods.present()["random"])
+
+    file = tmp_path / "mine.py"
+    file.write_text(DRAW.format(name="mine"))
+    with methods.temporarily():
+        monkeypatch.setattr("lottery.core.registry.entry_points", lambda group: [Package()])
+        monkeypatch.setattr(methods, "_group", "lottery.methods")
+        found = method_process._registered(Code("mine", file, file.read_bytes()))
+    assert found["method"] == ["mine"]

@@ -150,6 +150,7 @@ def needs_power(network: object, data: object, density: object, generator: objec
     ("given", "words"),
     [
         ({"name": "my method/x"}, "method name 'my method/x' has to be letters, digits"),
+        ({"name": "3x"}, "method name '3x' has to be .*, a letter first"),  # as its column is
         ({"name": ""}, "method name '' has to be"),
         ({"pruned_at": "middle"}, "unknown pruned_at of method mine 'middle': .*init, rewind"),
         ({"draw": lambda network, data: None}, "'mine' does not take .*too many positional"),

@@ -8,6 +8,7 @@ that is no page leads to a copy of it.
 import re
 from collections import defaultdict
 from collections.abc import Iterable
+from functools import cache
 from itertools import groupby
 from os.path import relpath
 from pathlib import Path
@@ -149,12 +150,14 @@ def commands(method: Method) -> str:
     return f"{suites_text}\n\nOn your own network:\n\n```python\n{call}\n```"
 
 
+@cache
 def methods_of(suite: str) -> set[str]:
     """The methods of a suite at the papers' scale."""
     blocks = get_suite(suite, get_preset("paper").for_suite(suite))
     return {line.cell.method for block in blocks for line in block.lines if line.cell}
 
 
+@cache
 def committed() -> list[Row]:
     """The tickets' rows in results/, of every protocol; those copied between suites once."""
     found: dict[tuple[str, str], Row] = {}

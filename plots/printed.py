@@ -49,19 +49,10 @@ def draw_points(ax: Axes, rows: pd.DataFrame) -> None:
     found = found.assign(density=[_near(d, rows["density"]) for d in found["density"]])
     for name, values in found.groupby("id", sort=False):
         seen = look(str(name))
-        mark: dict[str, Any] = {
-            "marker": seen.marker,
-            "markeredgecolor": seen.colour,
-            "markerfacecolor": "none",
-        }
-        ax.plot(values["density"], values["value_percent"], linestyle="", markersize=7, **mark)
+        mark = HOLLOW | {"markeredgecolor": seen.colour}
+        ax.plot(values["density"], values["value_percent"], marker=seen.marker, **mark)
     if len(found):
-        hollow: dict[str, Any] = {
-            "marker": "o",
-            "markeredgecolor": "black",
-            "markerfacecolor": "none",
-        }
-        ax.plot([], [], linestyle="", markersize=7, label=f"{LABEL} (hollow)", **hollow)
+        ax.plot([], [], marker="o", label=f"{LABEL} (hollow)", **HOLLOW)
 
 
 def _near(density: float, measured: "pd.Series[float]") -> float:

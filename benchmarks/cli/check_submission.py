@@ -8,7 +8,8 @@ from pathlib import Path
 import tyro
 
 from benchmarks.judge.submission import problems
-from lottery.core.command_line import USAGE, run_command
+from lottery.core.command_line import run_command
+from lottery.core.entry import USAGE
 from lottery.core.errors import BadInput
 
 

@@ -16,7 +16,7 @@ from benchmarks.judge.claims import Suites, claims_section
 from benchmarks.judge.reproduction import reproduction
 from benchmarks.judge.tables import Section, Table, markdown, sections
 from benchmarks.judge.tables.latex import latex
-from benchmarks.judge.tables.sections import numeric
+from benchmarks.judge.tables.sections import OURS, numeric
 from benchmarks.judge.tables.throughput import ROWS as THROUGHPUT
 from benchmarks.judge.tables.throughput import throughput_sections
 from benchmarks.judge.verdict import judge
@@ -46,8 +46,7 @@ _VERDICT = {
 VERDICT = Schema(_VERDICT, frozenset(_VERDICT))
 # Suites whose lines have printed values.
 PRINTED = ("table1", "table2", "table3")
-# Columns of our own verdicts, and how each is coloured; what a paper says is not.
-OURS = ("outcome", "verdict", "passes sanity checks", "passes")
+# How our own verdicts are coloured.
 LOOKS = {
     **dict.fromkeys(("reproduced", "better", "yes", "holds"), "good"),
     **dict.fromkeys(("not reproduced", "worse", "no", "does not hold"), "bad"),

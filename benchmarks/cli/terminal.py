@@ -12,6 +12,7 @@ from rich.text import Text
 
 from benchmarks.judge.agreement import EXPLAINED, NOT, REPRODUCED
 from benchmarks.judge.tables.sections import (
+    OURS,
     Section,
     Table,
     is_empty,
@@ -31,7 +32,6 @@ STYLES = {
     **{REPRODUCED: "green", EXPLAINED: "yellow", NOT: "bold red"},
     **{"yes": "green", "better": "green", "worse": "bold red", "no": "red"},
 }
-OURS = ("outcome", "passes sanity checks", "passes")  # columns of our own verdicts
 
 
 def show(sections: Sequence[Section], file: Path, console: Console | None = None) -> None:

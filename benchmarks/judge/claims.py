@@ -160,9 +160,11 @@ def _sparsity_of_crbg(blocks: Sequence[Block], results: Results) -> Finding | No
         return None
     sparsities = [100 * (1 - _mean(results, line, "density")) for line in found]
     accuracies = [_mean(results, line, "accuracy") for line in found]
+    crbg, edge_popup = (line.printed.sparsity if line.printed else None for line in found)
+    printed = crbg / edge_popup if crbg and edge_popup else 0.0
     ratio, difference = sparsities[0] / sparsities[1], accuracies[0] - accuracies[1]
     text = f"{ratio:.2f} times the sparsity, {difference:+.1f} points"
-    return Finding(text, HOLDS if ratio >= NEARLY * 1.81 and difference >= -1 else FAILS)
+    return Finding(text, HOLDS if ratio >= NEARLY * printed and difference >= -1 else FAILS)
 
 
 CLAIMS = (

@@ -204,8 +204,8 @@ def read_presets(
     found = dict(above or {})
     for name, table in tables.items():
         base, content = Preset(name, "", (), ""), dict(table)
-        if (above := content.pop("based_on", None)) is not None:
-            base = found[check_name(f"preset in {where}, {name}.based_on", above, found)]
+        if (parent := content.pop("based_on", None)) is not None:
+            base = found[check_name(f"preset in {where}, {name}.based_on", parent, found)]
         options = merged(base.options, content.pop("options", {}))
         base = replace(base, name=name, options=options)
         try:

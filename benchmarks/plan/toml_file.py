@@ -127,13 +127,10 @@ _PRESET: dict[str, Check] = {
     "recipe": table_of(RECIPE),
     "options": table_of(options),
 }
-PRESET = record(
-    {**_PRESET, "based_on": NAME, "suites": table_of(record(_PRESET))}, ("description", "seeds")
-)
+_WHOLE_PRESET = {**_PRESET, "based_on": NAME, "suites": table_of(record(_PRESET))}
+PRESET = record(_WHOLE_PRESET, ("description", "seeds"))
 # A preset that is a file of its own: what it does not say is as in the one that it is based on.
-OWN_PRESET = record(
-    {**_PRESET, "based_on": NAME, "suites": table_of(record(_PRESET))}, ("based_on",)
-)
+OWN_PRESET = record(_WHOLE_PRESET, ("based_on",))
 BASELINE = record(
     {
         "label": NAME,

@@ -1,5 +1,7 @@
 """The device and the precision that cells run with."""
 
+from typing import Literal
+
 import torch
 
 from lottery.core.choices import PRECISIONS, Precision
@@ -30,9 +32,10 @@ def choose_precision(name: str, device: torch.device) -> Precision:
     Raises:
         UnknownName: no such precision.
     """
-    if name != "auto":
-        check_name("precision", name, ["auto", *PRECISIONS])
-        return check_name("precision", name, PRECISIONS)
+    choices: tuple[Precision | Literal["auto"], ...] = ("auto", *PRECISIONS)
+    asked = check_name("precision", name, choices)
+    if asked != "auto":
+        return asked
     native = device.type == "cuda" or torch.cpu.get_capabilities().get("avx512_bf16", False)
     return "bfloat16" if native else "float32"
 

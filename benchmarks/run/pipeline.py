@@ -202,6 +202,7 @@ class CellWork:
         return Drawn(unpack(stage, dense), stage.spent, stage.facts["weights_sha256"])
 
     def _run_method(self, dense: Network, keeper: StageKeeper) -> Result:
+        """What the method returns, held to its word."""
         cell, method = self.cell, methods[self.cell.method]
         code = code_apart(method)
         result = (

@@ -259,6 +259,7 @@ def _reported(cell: Cell, bench: Bench, outcome: Done) -> Iterator[None]:
 def _store(
     cell: Cell, row: dict[str, Any], details: Details, store: StoreWriter, watch: Watch
 ) -> None:
+    """Add a finished cell's row, and say so if nothing is left of the network."""
     store.append(row, details)
     if row["params_kept"] == 0:
         watch.write(

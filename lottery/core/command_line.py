@@ -9,9 +9,8 @@ from typing import TypeVar
 
 import tyro
 
+from lottery.core.entry import USAGE
 from lottery.core.errors import BadInput
-
-USAGE = 2
 
 Kind = TypeVar("Kind")
 

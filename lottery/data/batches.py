@@ -102,7 +102,7 @@ class Data:
     def chunks(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Every image once and in order, in nearly equal chunks of at most `size`."""
         index = torch.arange(len(self), device=self.device)
-        return (self.take(part) for part in _chunked(index, size))
+        return (self.take(part) for part in chunked(index, size))
 
     def balanced(self, per_class: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """A random batch with `per_class` images of every class, without augmentation.
@@ -123,7 +123,8 @@ class Data:
         return self.take(torch.cat(chosen))
 
 
-def _chunked(index: Tensor, size: int) -> tuple[Tensor, ...]:
+def chunked(index: Tensor, size: int) -> tuple[Tensor, ...]:
+    """Nearly equal chunks of at most `size`."""
     return index.tensor_split(-(-len(index) // size))
 
 

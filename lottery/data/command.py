@@ -6,7 +6,8 @@ from pathlib import Path
 
 import tyro
 
-from lottery.core.command_line import USAGE, run_command
+from lottery.core.command_line import run_command
+from lottery.core.entry import USAGE
 from lottery.core.errors import BadInput
 from lottery.data.datasets import datasets, default_root, load
 

@@ -16,7 +16,8 @@ import sys
 import tarfile
 import textwrap
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -225,22 +226,25 @@ def from_torchvision(kind: str, work: Path) -> None:
     """A source: download with the torchvision dataset class of this name."""
     from torchvision import datasets  # takes a second to import, which only a download needs
 
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(CONNECT_SECONDS)
-    try:
+    with _impatient():
         getattr(datasets, kind)(work, download=True)
-    finally:
-        socket.setdefaulttimeout(before)
 
 
 def from_url(url: str, work: Path) -> None:
     """A source: download one file."""
     from torchvision.datasets.utils import download_url  # a second to import, for this alone
 
+    with _impatient():
+        download_url(url, work)
+
+
+@contextmanager
+def _impatient() -> Iterator[None]:
+    """Within it, a host that does not answer is soon given up."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(CONNECT_SECONDS)
     try:
-        download_url(url, work)
+        yield
     finally:
         socket.setdefaulttimeout(before)
 

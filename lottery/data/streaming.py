@@ -19,7 +19,7 @@ from torch.utils.data import Dataset as TorchDataset
 
 from lottery.core.extras import needing
 from lottery.core.randomness import child
-from lottery.data.batches import Data, Normalisation, Stream
+from lottery.data.batches import Data, Normalisation, Stream, chunked
 from lottery.data.datasets import Dataset, Images, Pictures
 from lottery.data.folder import class_names, held_out_folder, pictures, read_picture
 from lottery.data.sources import DataError
@@ -108,14 +108,12 @@ class StreamedData(Data):
 
     def take(self, index: Tensor) -> tuple[Tensor, Tensor]:
         """See Data.take; without augmentation."""
-        found = list(
-            self.read(_uncut(part) for part in index.cpu().tensor_split(-(-len(index) // 64)))
-        )
+        found = list(self.read(_uncut(part) for part in chunked(index.cpu(), 64)))
         return self.finish(torch.cat([pixels for pixels, _, _ in found]), index)
 
     def chunks(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """See Data.chunks."""
-        parts = torch.arange(len(self)).tensor_split(-(-len(self) // size))
+        parts = chunked(torch.arange(len(self)), size)
         for pixels, index, _ in self.read(_uncut(part) for part in parts):
             yield self.finish(pixels, index)
 

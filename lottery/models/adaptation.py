@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from lottery.core.errors import BadInput
 from lottery.core.network import Network
+from lottery.core.statistics import take_out, tracking
 
 # Layers that draw at random, by the attribute that says how much; of torchvision and timm by name,
 # since only those who use them import them.
@@ -17,11 +18,8 @@ def adapt(module: nn.Module) -> nn.Module:
     Norms use the statistics of their batch, in training as in test (CTS Section V-A). Dropout and
     stochastic depth are switched off: each ticket of a seed sees the same training.
     """
+    take_out(tracking(module).values())
     for layer in module.modules():
-        if getattr(layer, "track_running_stats", False):
-            layer.track_running_stats = False  # type: ignore[assignment]
-            for name in ("running_mean", "running_var", "num_batches_tracked"):
-                layer.register_buffer(name, None)
         if isinstance(layer, nn.modules.dropout._DropoutNd):
             layer.p = 0.0
         elif amount := RANDOM_LAYERS.get(type(layer).__name__):

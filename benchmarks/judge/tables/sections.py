@@ -20,6 +20,8 @@ class Table(NamedTuple):
         return [line[index] for line in self.lines]
 
 
+# Columns of our own verdicts, which are coloured; what a paper says is not.
+OURS = ("outcome", "verdict", "passes sanity checks", "passes")
 # What stands where there is no number.
 NOTHING = ("", NONE, "not yet run", "not run", "cited")
 _NUMBER = re.compile(r"[+-]?\d[\d,]*(\.\d+)?(e[+-]?\d+)?(?![\w.-])")

@@ -81,7 +81,7 @@ def _records(picture: Path, labels: np.ndarray) -> bytes:
 def cifar10(folder: Path) -> tuple[Images, Images]:
     """From either layout."""
     if folder.name == CIFAR10_PY.folder:
-        return _pickled(folder, train=True), _pickled(folder, train=False)
+        return read_pickled("CIFAR10", folder)
     *train, test = CIFAR10_BIN.md5
     return _binary(folder, train), _binary(folder, [test])
 
@@ -94,10 +94,12 @@ def _binary(folder: Path, names: Sequence[str]) -> Images:
     return from_arrays(planes.transpose(0, 2, 3, 1), records[:, 0])
 
 
-def _pickled(folder: Path, *, train: bool) -> Images:
-    """Images from pickled batches, whose MD5s torchvision checks once more."""
+def read_pickled(kind: str, folder: Path) -> tuple[Images, Images]:
+    """Images from pickled batches, by the torchvision class of this name, which checks their MD5s
+    once more."""
     with needing("suites"):
-        from torchvision.datasets import CIFAR10  # a second to import, for this layout alone
+        from torchvision import datasets  # a second to import, for this layout alone
 
-    found = CIFAR10(folder.parent, train=train)
-    return from_arrays(found.data, np.array(found.targets))
+    parts = [getattr(datasets, kind)(folder.parent, train=train) for train in (True, False)]
+    train, test = (from_arrays(part.data, np.array(part.targets)) for part in parts)
+    return train, test

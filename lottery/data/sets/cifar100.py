@@ -3,9 +3,8 @@
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
-from lottery.data.datasets import Images, dataset, from_arrays
+from lottery.data.datasets import Images, dataset
+from lottery.data.sets.cifar10 import read_pickled
 from lottery.data.sources import Files, FileSet, from_archive, from_torchvision
 
 CIFAR100 = FileSet(
@@ -37,12 +36,5 @@ ARCHIVE = "cifar-100-python.tar.gz"
     ),
 )
 def cifar100(folder: Path) -> tuple[Images, Images]:
-    """By the fine labels; torchvision checks the pickled files' MD5s once more."""
-    return _part(folder, train=True), _part(folder, train=False)
-
-
-def _part(folder: Path, *, train: bool) -> Images:
-    from torchvision.datasets import CIFAR100  # a second to import, for this dataset alone
-
-    found = CIFAR100(folder.parent, train=train)
-    return from_arrays(found.data, np.array(found.targets))
+    """By the fine labels."""
+    return read_pickled("CIFAR100", folder)

@@ -1,6 +1,5 @@
 """What a command brings along: what stands in for what, and where the rows go."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -14,14 +13,11 @@ from benchmarks.cli.options import RunOptions
 from benchmarks.plan.comparison import get_comparison
 from benchmarks.plan.presets import EVERY, Preset, get_preset
 from benchmarks.results.store import Store
-from benchmarks.run import plugins
-from benchmarks.run.closed_test_set import opened
-from benchmarks.run.methods import method_files, methods
 from lottery.core.errors import BadInput
-from lottery.data.datasets import DATASETS, datasets
-from lottery.models.registry import MODELS
 from plots.command import main as plot
 from tests.pictures import write_folder
+
+pytestmark = pytest.mark.usefixtures("plugins_forgotten")
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 COMPARISON = """
@@ -37,18 +33,6 @@ datasets.cifar10 = "digits"
 grid.resnet20 = [10]
 recipe.resnet20 = { epochs = 12, batch_size = 128 }
 """
-
-
-@pytest.fixture(autouse=True)
-def restored() -> Iterator[None]:
-    files, known = dict(method_files), set(DATASETS)
-    with methods.temporarily(), MODELS.temporarily(), datasets.temporarily():
-        yield
-    plugins.forget()
-    method_files.update(files)
-    for name in DATASETS.keys() - known:
-        del DATASETS[name]
-    opened.clear()
 
 
 def brought(preset: str = "demo", **options: Any) -> Preset:

@@ -3,7 +3,6 @@
 import multiprocessing
 import signal
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from multiprocessing.queues import SimpleQueue
 from pathlib import Path
@@ -16,7 +15,7 @@ from benchmarks.plan.cell import Cell
 from benchmarks.plan.presets import Preset
 from benchmarks.results.store import Store
 from benchmarks.run import plugins, scheduler
-from benchmarks.run.closed_test_set import RuleBroken, opened
+from benchmarks.run.closed_test_set import RuleBroken
 from benchmarks.run.job import Brought, Job
 from benchmarks.run.methods import method_files, methods, named
 from benchmarks.run.pipeline import Bench, run_cell
@@ -36,6 +35,8 @@ from lottery.data.datasets import DATASETS, datasets
 from lottery.models.registry import MODELS
 from lottery.training.recipe import Recipe
 from tests.pictures import write_folder
+
+pytestmark = pytest.mark.usefixtures("plugins_forgotten")
 
 MODEL = """
 from torch import nn
@@ -71,18 +72,6 @@ def draw(network, data, density, generator):
 PRESET = Preset("demo", "", (0,), "float32", recipe={"resnet20": Recipe(epochs=9, rewind_epochs=1)})
 SHORT = Recipe(epochs=1, rewind_epochs=0, batch_size=16, replicas=1)
 CELL = Cell("s", "", "", "demo", "magnitude", "mine", "dots", 0.5, "init", recipe=SHORT)
-
-
-@pytest.fixture(autouse=True)
-def restored() -> Iterator[None]:
-    files, known = dict(method_files), set(DATASETS)
-    with methods.temporarily(), MODELS.temporarily(), datasets.temporarily():
-        yield
-    plugins.forget()
-    method_files.update(files)
-    for name in DATASETS.keys() - known:
-        del DATASETS[name]
-    opened.clear()
 
 
 @pytest.fixture

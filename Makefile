@@ -62,7 +62,7 @@ help:
 	@echo '  make test          the tests; make chaos: kills, crashes, damage; make lint: style and types'
 	@echo '  make clean         remove the cache, the site and the demo'"'"'s results'
 	@echo
-	@echo '"make table2" takes five to ten minutes on two cores and prints both papers'"'"' Table II.'
+	@echo '"make table2" takes ten to twenty minutes on two cores and prints both papers'"'"' Table II.'
 
 $(INSTALLED): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
